@@ -1,0 +1,1 @@
+"""Number crunching with NumPy, Numba and CUDA: no torch, no Django."""

@@ -1,0 +1,1 @@
+"""Learning without the web: data, features, networks, training, evaluation, runtime."""

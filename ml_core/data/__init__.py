@@ -1,0 +1,1 @@
+"""Schemas, validation, reading and splitting of tables."""

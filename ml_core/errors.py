@@ -1,0 +1,65 @@
+"""The few errors of the product; each sentence says what must hold, what came, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing that is wrong with data, in words its owner can act on.
+
+    `row` counts from 1, the header not included; `None` means the whole file or column.
+    `message` never quotes the value of a column marked personal.
+    """
+
+    code: str
+    message: str
+    column: str | None = None
+    row: int | None = None
+    severity: Severity = "error"
+    n_rows: int = 1
+
+
+class AssayError(Exception):
+    """Base of every error that the product raises on purpose."""
+
+
+class DataError(AssayError):
+    """Data that cannot be used, with the reasons column by column and row by row."""
+
+    def __init__(self, issues: Issue | Sequence[Issue]) -> None:
+        self.issues = (issues,) if isinstance(issues, Issue) else tuple(issues)
+        super().__init__(" ".join(issue.message for issue in self.issues[:5]))
+
+
+class ConfigError(AssayError):
+    """A setting or option that cannot work."""
+
+
+class DeviceError(AssayError):
+    """A device that was asked for and is not there."""
+
+
+class ModelError(AssayError):
+    """A bundle that is damaged, of another version, or disagrees with its own network."""
+
+
+class NotAllowedError(AssayError):
+    """An action that this person may not do."""
+
+
+class CancelledError(AssayError):
+    """Work that stopped because somebody asked it to."""
+
+
+class JobError(AssayError):
+    """A job that failed; `permanent` says that trying again cannot help."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        self.permanent = permanent
+        super().__init__(message)

@@ -1,0 +1,1 @@
+"""What the product sells: one folder per vertical solution, one object per folder."""

@@ -1,0 +1,191 @@
+"""The contract of a solution: what a vertical supplies, and what the product does with it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from ml_core.data.schema import Schema
+from ml_core.errors import Issue
+from ml_core.tracking.run import NullRun, Run
+from ml_core.typing import Frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from solutions.blocks import Report
+
+API_VERSION = 1
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Options(BaseModel):
+    """Choices for a training. Every field has a default, bounds and a description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+O = TypeVar("O", bound=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure by which models of a solution are compared.
+
+    `format` is a Python format specification without braces: ".3f", ".1%", ",.0f".
+    """
+
+    name: str
+    title: str
+    description: str
+    higher_is_better: bool = True
+    format: str = ".3f"
+
+
+@dataclass(frozen=True, slots=True)
+class TableBatch:
+    """Rows to work on, inside everything that is known around them.
+
+    `frame` has the columns of `Solution.inputs()`; rows `start` to `stop` are meant (the
+    *targets*). The rest is context: a solution that looks back in time may read it, as it was
+    known at each target's own time and never later. So a row gets the same answer alone
+    (`start=i, stop=i + 1`) as in company, and a chunk the same as the whole file.
+    """
+
+    frame: Frame
+    start: int = 0
+    stop: int | None = None
+
+    @property
+    def end(self) -> int:
+        """One past the last target row."""
+        return self.frame.height if self.stop is None else self.stop
+
+    @property
+    def targets(self) -> Frame:
+        """The rows that are meant."""
+        return self.frame.slice(self.start, len(self))
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+Batch = TableBatch  # a union, once a solution takes pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Batches to learn from, to choose with, and to report on; `how` says in words how cut."""
+
+    train: Batch
+    valid: Batch
+    test: Batch
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training leaves: a bundle folder and the figures measured on the test part."""
+
+    bundle: Path
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """One row per target, in their order.
+
+    `frame` has `score` (float, higher is more so), `label` (text), `confidence` (0 to 1), then
+    the solution's own extra columns. `alert` (bool) marks the rows that a person should see.
+    `facts` are JSON-able values about the whole, such as the threshold that was used.
+    """
+
+    frame: Frame
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    CORE: ClassVar[Mapping[str, pl.DataType]] = {
+        "score": pl.Float64(),
+        "label": pl.String(),
+        "confidence": pl.Float64(),
+        "alert": pl.Boolean(),
+    }
+
+
+class Predictor(Protocol):
+    """A loaded model. It keeps no state between calls that could change an answer."""
+
+    def predict(self, batch: Batch, run: Run = ...) -> Predictions:
+        """Score the targets of a batch, in bounded memory, telling `run` how far it is."""
+        ...
+
+
+class Solution(ABC, Generic[O]):
+    """One vertical. A folder of `solutions/` holds one object of such a class."""
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    version: ClassVar[str]
+    icon: ClassVar[str] = "cube"
+    api_version: ClassVar[int] = API_VERSION
+    metrics: ClassVar[tuple[Metric, ...]]
+    queue: ClassVar[Literal["cpu", "gpu"]] = "cpu"
+
+    @property
+    @abstractmethod
+    def options(self) -> type[O]:
+        """Class of the options of a training; imported light."""
+
+    @abstractmethod
+    def inputs(self) -> Schema:
+        """Describe the columns that training and scoring need."""
+
+    @abstractmethod
+    def split(self, batch: Batch, options: O, seed: int) -> Split:
+        """Cut labelled data so that no part knows what comes after it.
+
+        Raises: DataError: if there is too little data, or no label, to cut.
+        """
+
+    @abstractmethod
+    def train(self, data: Split, options: O, run: Run, out: Path) -> Trained:
+        """Learn, and write a bundle into the empty folder `out`.
+
+        Uses no globals and no network; stops within one step of `run.cancelled()`.
+        Raises: DataError: if the data cannot be learnt from. CancelledError: if asked to stop.
+        """
+
+    @abstractmethod
+    def load(self, bundle: Path, device: Device = "auto") -> Predictor:
+        """Load a bundle. Raises: ModelError: if it is damaged or of another version."""
+
+    @abstractmethod
+    def evaluate(self, predictions: Predictions, batch: Batch) -> Mapping[str, float]:
+        """Measure predictions against the labels of the targets that the model never saw."""
+
+    @abstractmethod
+    def report(self, predictions: Predictions, batch: Batch) -> Report:
+        """Say what people should see of these predictions."""
+
+    @abstractmethod
+    def demo(self) -> Path:
+        """Return a tiny sample file, for the "try it" button and for tests."""
+
+    def validate(self, batch: Batch) -> list[Issue]:
+        """Check rules across columns or rows; the schema itself is checked before."""
+        return []
+
+    def explain(
+        self,
+        predictor: Predictor,
+        rows: Sequence[int],
+        batch: Batch,
+        run: Run = NullRun(),  # noqa: B008  frozen, so one object serves all calls
+    ) -> Mapping[int, Report]:
+        """Say why target rows (counted from 0 within the targets) got their scores."""
+        return {}
