@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Severity = Literal["error", "warning"]
 
@@ -51,6 +53,10 @@ class ModelError(AssayError):
 
 class NotAllowedError(AssayError):
     """An action that this person may not do."""
+
+
+class IntegrityError(AssayError):
+    """Bytes at rest that were changed, cut short, mixed up, or sealed with another key."""
 
 
 class CancelledError(AssayError):

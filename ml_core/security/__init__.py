@@ -1,0 +1,1 @@
+"""Keeping data secret and whole while it rests."""
