@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kernels.errors import AssayError as AssayError  # noqa: PLC0414
+from kernels.errors import DeviceError as DeviceError  # noqa: PLC0414
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,10 +30,6 @@ class Issue:
     n_rows: int = 1
 
 
-class AssayError(Exception):
-    """Base of every error that the product raises on purpose."""
-
-
 class DataError(AssayError):
     """Data that cannot be used, with the reasons column by column and row by row."""
 
@@ -41,10 +40,6 @@ class DataError(AssayError):
 
 class ConfigError(AssayError):
     """A setting or option that cannot work."""
-
-
-class DeviceError(AssayError):
-    """A device that was asked for and is not there."""
 
 
 class ModelError(AssayError):
