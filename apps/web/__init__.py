@@ -1,0 +1,1 @@
+"""The shell: the frame of every page, the dashboard, blocks of a report."""
