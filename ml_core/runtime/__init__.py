@@ -1,0 +1,1 @@
+"""Running models as ONNX: export, proof of parity, and sessions."""
