@@ -1,0 +1,1 @@
+"""The product: pages, API and work in the background, over one database."""

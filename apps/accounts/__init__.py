@@ -1,0 +1,1 @@
+"""People, teams, keys, and who may do what."""

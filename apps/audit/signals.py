@@ -1,0 +1,59 @@
+"""Log-ins, refusals and changes of passwords, as other packages tell of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.signals import password_changed
+from allauth.mfa.signals import authenticator_added, authenticator_removed
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+
+from apps.accounts.lockout import username
+from apps.accounts.services import key_made, key_revoked
+from apps.audit.services import record
+
+if TYPE_CHECKING:
+    from apps.accounts.models import ApiKey, User
+
+
+@receiver(user_logged_in)
+def log_in(user: User, **_: Any) -> None:
+    record("user.logged_in", actor=user, thing=user)
+
+
+@receiver(user_logged_out)
+def log_out(user: User | None, **_: Any) -> None:
+    if user is not None:
+        record("user.logged_out", actor=user, thing=user)
+
+
+@receiver(user_login_failed)
+def refuse(credentials: dict[str, Any], request: Any = None, **_: Any) -> None:
+    record("user.login_failed", actor=None, tried=username(request, credentials)[:254])
+
+
+@receiver(password_changed)
+def change_password(user: User, **_: Any) -> None:
+    record("user.password_changed", actor=user, thing=user)
+
+
+@receiver(authenticator_added)
+def add_factor(user: User, **_: Any) -> None:
+    record("user.second_factor_added", actor=user, thing=user)
+
+
+@receiver(authenticator_removed)
+def remove_factor(user: User, **_: Any) -> None:
+    record("user.second_factor_removed", actor=user, thing=user)
+
+
+@receiver(key_made)
+def make_key(key: ApiKey, **_: Any) -> None:
+    expires = key.expires_at.isoformat() if key.expires_at else None
+    record("key.made", actor=key.user, team=key.team, thing=key, scopes=key.scopes, expires=expires)
+
+
+@receiver(key_revoked)
+def revoke_key(key: ApiKey, **_: Any) -> None:
+    record("key.revoked", actor=key.user, team=key.team, thing=key)

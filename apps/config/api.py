@@ -1,0 +1,23 @@
+"""The REST interface: what each app offers in its `api.py`, under one router."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+from rest_framework.routers import SimpleRouter
+
+router = SimpleRouter()
+urlpatterns: list[URLPattern | URLResolver] = []
+
+for _app in [*settings.ASSAY_APPS, "apps.jobs", "apps.audit", "apps.accounts"]:
+    if find_spec(f"{_app}.api") is None:
+        continue
+    _module = import_module(f"{_app}.api")
+    for _prefix, _viewset, _basename in getattr(_module, "routes", []):
+        router.register(_prefix, _viewset, _basename)
+    urlpatterns += getattr(_module, "urlpatterns", [])
+
+urlpatterns.append(path("", include(router.urls)))

@@ -1,0 +1,1 @@
+"""Work in the background, whose truth is a row in the database."""

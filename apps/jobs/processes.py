@@ -1,0 +1,51 @@
+"""What worker and beat processes do besides their tasks: reap, and die with their parent."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutting_down
+
+from apps.jobs.reaper import keep_reaping, reap_once
+
+_stop = threading.Event()
+
+
+@beat_init.connect
+def start_reaper_in_beat(**_: Any) -> None:
+    """Reap from the process that always runs, even while no worker does."""
+    _start("reaper", keep_reaping, _stop)
+
+
+@worker_ready.connect
+def start_reaper_in_worker(**_: Any) -> None:
+    """Reap at once, for the jobs of the worker before this one, and then every few seconds.
+
+    Not as a Celery task: long jobs may occupy every process of the pool.
+    """
+    reap_once()
+    _start("reaper", keep_reaping, _stop)
+
+
+@worker_shutting_down.connect
+def stop_reaper(**_: Any) -> None:
+    _stop.set()
+
+
+@worker_process_init.connect
+def die_with_parent(**_: Any) -> None:
+    """End a process of the pool when its worker was killed, instead of working on unseen."""
+    _start("orphan-watch", _watch, os.getppid())
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _start(name: str, target: Any, *args: Any) -> None:
+    threading.Thread(target=target, args=args, name=name, daemon=True).start()

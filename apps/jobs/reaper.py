@@ -1,0 +1,98 @@
+"""Bring back the work of dead workers and of lost messages."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.jobs.ending import tell_end
+from apps.jobs.models import Job, JobEvent, State
+from apps.jobs.services import dispatch
+
+_log = structlog.get_logger("assay.jobs")
+# A worker forks while the reaper's thread may hold locks of the database library, which would
+# stay locked in the child for ever. So a fork waits until the reaper has finished its round.
+_round = threading.Lock()
+os.register_at_fork(
+    before=_round.acquire, after_in_parent=_round.release, after_in_child=_round.release
+)
+
+
+def reap() -> int:
+    """Take back jobs whose lease ran out, resend lost messages; returns how many were moved.
+
+    Safe to run in several processes at once: each move is one conditional update.
+    """
+    now = timezone.now()
+    n_moved = 0
+    for job in Job.objects.filter(state=State.RUNNING, lease_until__lt=now):
+        n_moved += _take_back(job)
+    lost = Q(dispatched_at=None, created_at__lt=now - timedelta(seconds=5)) | Q(
+        dispatched_at__lt=now - timedelta(seconds=settings.ASSAY_JOB_LOST_S)
+    )
+    for job in Job.objects.filter(lost, state=State.QUEUED):
+        dispatch(job)
+    return n_moved
+
+
+def _take_back(job: Job) -> bool:
+    if job.cancel_requested:
+        return _end(job, State.CANCELLED, "The worker stopped after the job had been cancelled.")
+    if job.attempt >= job.max_attempts:
+        reason = (
+            f"The worker stopped in the middle of the job, for the {job.attempt}. time. "
+            "Perhaps it ran out of memory. Nothing half-done is shown. "
+            "Retry it, or ask an admin to look at the worker."
+        )
+        return _end(job, State.FAILED, reason)
+    with transaction.atomic():
+        if not _move(job, state=State.QUEUED, dispatched_at=None):
+            return False
+        message = "The worker stopped in the middle of the job. It is given to another."
+        JobEvent.objects.create(job=job, level="warning", message=message)
+        transaction.on_commit(lambda: dispatch(job))
+    _log.warning("job taken back", job=str(job.id), attempt=job.attempt)
+    return True
+
+
+def _end(job: Job, state: State, reason: str) -> bool:
+    error = reason if state == State.FAILED else ""
+    with transaction.atomic():
+        if not _move(job, state=state, error=error, finished_at=timezone.now(), eta_s=None):
+            return False
+        JobEvent.objects.create(job=job, level="error", message=reason)
+    job.refresh_from_db()
+    tell_end(job)
+    _log.warning("job ended by the reaper", job=str(job.id), state=str(state))
+    return True
+
+
+def _move(job: Job, **fields: Any) -> int:
+    """Change the row only if it is still the attempt whose lease ran out."""
+    held = Job.objects.held(job.id, job.attempt)
+    return held.filter(lease_until__lt=timezone.now()).update(lease_until=None, **fields)
+
+
+def keep_reaping(stop: threading.Event) -> None:
+    """Reap every few seconds until told to stop."""
+    while not stop.wait(settings.ASSAY_JOB_REAP_S):
+        reap_once()
+
+
+def reap_once() -> None:
+    """Reap, and leave no connection open that a forked child could inherit."""
+    with _round:
+        try:
+            reap()
+        except DatabaseError as error:
+            _log.warning("reaper could not read", error=str(error))
+        finally:
+            connection.close()
