@@ -14,6 +14,6 @@ export default tseslint.config(
   },
   {
     files: ["scripts/*.mjs"],
-    languageOptions: { globals: { console: "readonly", process: "readonly" } },
+    languageOptions: { globals: { console: "readonly", process: "readonly", URL: "readonly" } },
   },
 );

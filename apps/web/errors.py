@@ -119,6 +119,13 @@ BAD_REQUEST = Problem(
     "bad-request",
     "Go back, load the page again and try once more.",
 )
+INVALID = Problem(
+    400,
+    "Not valid",
+    "Some fields are not valid. Nothing was changed.",
+    "invalid",
+    "Correct them and send it again.",
+)
 LOGIN_NEEDED = Problem(
     401,
     "Not logged in",
@@ -174,7 +181,7 @@ def _of_ours(error: AssayError) -> Problem:
 
 def _invalid(error: ValidationError) -> Problem:
     fields = error.message_dict if hasattr(error, "error_dict") else {}
-    detail = "Some fields are not valid." if fields else " ".join(error.messages)
+    detail = INVALID.detail if fields else " ".join(error.messages)
     return Problem(
         400, "Not valid", detail, "invalid", "Correct them and send it again.", (), fields
     )
@@ -188,7 +195,8 @@ def _of_drf(error: drf.APIException) -> Problem:
             400, "Not valid", "Some fields are not valid.", "invalid", advice, (), fields
         )
     if isinstance(error, drf.Throttled):
-        wait = None if error.wait is None else max(1, round(error.wait))
+        wait = getattr(error, "wait", None)
+        wait = None if wait is None else max(1, round(wait))
         return replace(THROTTLED, retry_after_s=wait)
     if isinstance(error, drf.NotAuthenticated | drf.AuthenticationFailed):
         return replace(LOGIN_NEEDED, status=error.status_code, detail=str(error.detail))

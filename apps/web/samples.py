@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solutions.blocks import (
     Chart,
@@ -21,6 +20,9 @@ from solutions.blocks import (
     Text,
     Timeline,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def sample_blocks() -> list[Mapping[str, Any]]:
@@ -49,6 +51,7 @@ def _charts() -> list[Chart]:
     waves = [round(90 + 30 * math.sin(day / 3), 1) for day in range(28)]
     recall = [index / 50 for index in range(51)]
     precision = [round(1 - 0.6 * x**3, 3) for x in recall]
+    lower = [y * 0.9 for y in precision]
     bins = [f"{index / 10:.1f}" for index in range(10)]
     counts = [round(1e6 / 4**index) for index in range(10)]
     return [
@@ -57,7 +60,7 @@ def _charts() -> list[Chart]:
             "Precision and recall",
             [
                 Series("Model", recall, precision),
-                Series("Baseline", recall, [y * 0.9 for y in precision]),
+                Series("Baseline", recall, lower),
             ],
             x_title="recall",
             y_title="precision",
@@ -87,9 +90,7 @@ def _reasons() -> Reasons:
     return Reasons(
         "Why this payment",
         [
-            Reason(
-                "The amount is 14 times the card's mean of 30 days", 2.41, "amount", "612.00 EUR"
-            ),
+            Reason("The amount is 14 times the mean of the card", 2.41, "amount", "612.00 EUR"),
             Reason("The terminal had 9 frauds in the last 28 days", 1.87, "terminal_risk_28d", "9"),
             Reason("Seven payments of this card within one hour", 0.62, "card_count_1h", "7"),
             Reason("The card is known at this terminal", -0.44, "seen_before", "yes"),

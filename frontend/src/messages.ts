@@ -2,7 +2,7 @@
 
 export function tell(title: string, text: string): void {
   const region = document.getElementById("messages");
-  if (region === null || region.querySelector("[data-connection]") !== null) return;
+  if (region?.querySelector("[data-connection]") !== null) return;
   const box = document.createElement("div");
   box.className = "alert alert-warning";
   box.setAttribute("role", "alert");

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-ABSENT = "–"
+ABSENT = "\N{EN DASH}"
 ICONS = "src/generated/icons.svg"
 _FORMAT = re.compile(r"[+]?[,_]?(\.\d{1,2})?[defgs%]?")
 _BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -210,7 +210,9 @@ def control(field: BoundField) -> SafeString:
     """Draw the control of a form field with the classes of the look, tied to its errors."""
     css = next(css for kind, css in _CONTROLS if isinstance(field.field.widget, kind))
     own = field.field.widget.attrs.get("class", "")
-    attrs = {"class": " ".join(filter(None, (css, own, "is-invalid" if field.errors else "")))}
+    attrs: dict[str, str | bool] = {
+        "class": " ".join(filter(None, (css, own, "is-invalid" if field.errors else "")))
+    }
     return SafeString(field.as_widget(attrs=attrs))
 
 
