@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from ml_core.device import Device, resolve
 from ml_core.errors import DeviceError, ModelError
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# ONNX Runtime's errors share no base of their own.
+ERRORS: tuple[type[Exception], ...] = (
+    state.EPFail,
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.InvalidProtobuf,
+    state.NoModel,
+    state.NoSuchFile,
+    state.NotImplemented,
+    state.RuntimeException,
+    ValueError,
+)
 DTYPES = {"float": np.float32, "double": np.float64, "int64": np.int64, "bool": np.bool_}
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -61,8 +75,7 @@ class Session:
             return {node.name: _no_rows(node) for node in self._session.get_outputs()}
         try:
             values = self._session.run(list(self.outputs), arrays)
-        except Exception as error:
-            # ONNX Runtime's errors share no base of their own.
+        except ERRORS as error:
             message = (
                 f"The model must accept its inputs. Got an error of the runtime: {error} "
                 "Use the bundle with the code that wrote it."
@@ -79,7 +92,7 @@ def _no_rows(node: ort.NodeArg) -> NDArray[Any]:
 def _open(path: Path, options: ort.SessionOptions, providers: list[str]) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(path, options, providers=providers)
-    except Exception as error:
+    except ERRORS as error:
         message = (
             f"A model must be a whole ONNX file. Got {path.name!r}, which cannot be loaded. "
             "Train again, or restore the bundle from a backup."
