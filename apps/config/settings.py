@@ -219,6 +219,7 @@ TIME_ZONE = "UTC"
 USE_THOUSAND_SEPARATOR = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ASSAY_HOME / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 _BUILT = BASE_DIR / "frontend" / "dist"
 STATICFILES_DIRS = [_BUILT] if _BUILT.is_dir() else []
 STORAGES = {

@@ -45,7 +45,8 @@ def live(request: UserRequest, job_id: uuid.UUID) -> HttpResponse:
     """The part of the page that moves; the browser asks for it every second until the end."""
     job = _job(request, job_id)
     status = STOP_POLLING if job.has_ended else 200
-    return render(request, "jobs/_live.html", _context(request, job), status=status)
+    context = {**_context(request, job), "polled": True}
+    return render(request, "jobs/_live.html", context, status=status)
 
 
 @require_POST
@@ -88,10 +89,9 @@ def _filtered(jobs: JobQuerySet, form: JobFilter) -> JobQuerySet:
 
 
 def _context(request: UserRequest, job: Job) -> dict[str, object]:
-    last = list(job.events.order_by("-id")[:N_LOG_LINES])
     return {
         "job": job,
-        "events": last[::-1],
+        "events": job.events.order_by("-id")[:N_LOG_LINES],  # the newest first
         "may_cancel": job.can_be_cancelled and can(request.user, "jobs.cancel"),
         "may_retry": job.can_be_retried and can(request.user, "jobs.retry"),
     }
