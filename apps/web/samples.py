@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from django import forms
+
 from solutions.blocks import (
     Chart,
     Edge,
@@ -129,3 +131,15 @@ def _graph() -> Graph:
     ties = [Edge(f"c{index}", f"t{index % 5}", "2 payments") for index in range(7)]
     ties += [Edge("c0", "t1"), Edge("c0", "t3", "612 EUR", tone="bad"), Edge("c3", "t4")]
     return Graph("Who is tied to whom", [*cards, *terminals], ties, "Shared terminals in 28 days.")
+
+
+class SampleForm(forms.Form):
+    """One field of each kind."""
+
+    name = forms.CharField(help_text="What people will call it.")
+    file = forms.FileField(help_text="CSV or Parquet, at most 5 GB.")
+    solution = forms.ChoiceField(choices=[("fraud", "Card fraud"), ("weld", "Weld seams")])
+    rate = forms.FloatField(label="Learning rate", min_value=0, max_value=1)
+    early = forms.BooleanField(label="Stop early", required=False)
+    queue = forms.ChoiceField(choices=[("cpu", "CPU"), ("gpu", "GPU")], widget=forms.RadioSelect)
+    note = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), required=False)

@@ -14,7 +14,7 @@ class State:
     icon: str
 
 
-_STATES: dict[str, State] = {
+STATES: dict[str, State] = {
     "queued": State("Queued", "secondary", icon="clock"),
     "running": State("Running", "blue", icon="player-play"),
     "succeeded": State("Succeeded", "green", icon="circle-check"),
@@ -39,5 +39,5 @@ _STATES: dict[str, State] = {
 
 def state_of(name: str) -> State:
     """Return how a state is shown; one that is not known is shown by its own name."""
-    known = _STATES.get(name)
+    known = STATES.get(name)
     return known or State(name.replace("_", " ").capitalize(), "secondary", icon="point")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.contrib import messages
+from django.core.paginator import Paginator
 from django.db import DatabaseError, connection
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.policies import UserRequest, allowed
 from apps.web import dashboard as overview
-from apps.web.samples import sample_blocks
+from apps.web.errors import BROKEN
+from apps.web.samples import SampleForm, sample_blocks
+from apps.web.states import STATES
 from ml_core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,4 +74,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_GET
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Show every component and block; only with DEBUG, so that looks can be judged."""
-    return render(request, "web/styleguide.html", {"blocks": sample_blocks()})
+    messages.success(request, "The model is live now. The one before it is retired.")
+    messages.error(request, "The file could not be read. Nothing of it was kept.")
+    context = {
+        "blocks": sample_blocks(),
+        "form": SampleForm(),
+        "wrong_form": SampleForm({"name": "", "rate": "7"}),
+        "states": STATES,
+        "page_obj": Paginator(range(1_754_155), 50).get_page(12),
+        "moment": timezone.now() - timedelta(minutes=7),
+        "snippet": "curl -H 'Authorization: Bearer assay_...' https://assay.example/api/v1/jobs/",
+        "problem": BROKEN,
+    }
+    return render(request, "web/styleguide.html", context)

@@ -46,7 +46,8 @@ function* files(folder) {
 const names = new Set(always);
 for (const room of rooms) {
   for (const path of files(join(root, room))) {
-    for (const [, name] of readFileSync(path, "utf8").matchAll(named)) names.add(name);
+    for (const [, name] of readFileSync(path, "utf8").matchAll(named))
+      if (!name.startsWith("icon-")) names.add(name);
   }
 }
 

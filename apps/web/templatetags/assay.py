@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from apps.web.states import State, state_of
 from solutions.blocks import KINDS
 
 if TYPE_CHECKING:
-    from django.forms import BoundField
+    from django.forms.boundfield import BoundField, BoundWidget
     from django.template.context import RequestContext
 
 register = template.Library()
@@ -198,8 +199,8 @@ def is_current(context: RequestContext, entry: Any) -> bool:
 
 _CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.CheckboxInput, "form-check-input"),
-    (forms.RadioSelect, ""),
-    (forms.CheckboxSelectMultiple, ""),
+    (forms.RadioSelect, "form-check-input"),
+    (forms.CheckboxSelectMultiple, "form-check-input"),
     (forms.Select, "form-select"),
     (forms.Widget, "form-control"),
 )
@@ -214,6 +215,13 @@ def control(field: BoundField) -> SafeString:
         "class": " ".join(filter(None, (css, own, "is-invalid" if field.errors else "")))
     }
     return SafeString(field.as_widget(attrs=attrs))
+
+
+@register.filter
+def choices_of(field: BoundField) -> list[BoundWidget]:
+    """Return the boxes of a field of choices, each with its label."""
+    field.field.widget.attrs.setdefault("class", "form-check-input")
+    return field.subwidgets
 
 
 @register.filter
@@ -262,12 +270,26 @@ def render_block(block: Mapping[str, Any]) -> SafeString:
 @register.inclusion_tag("web/components/report.html")
 def render_report(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Draw all blocks of a report on a grid: figures in a row, small charts side by side."""
-    return {"cells": [{"block": block, "width": _width(block)} for block in blocks]}
+    cells = []
+    for kind, run in groupby(blocks, key=_shape):
+        run_of_kind = list(run)
+        for index, block in enumerate(run_of_kind):
+            cells.append({"block": block, "width": _width(kind, index, len(run_of_kind))})
+    return {"cells": cells}
 
 
-def _width(block: Mapping[str, Any]) -> str:
-    widths = {"number": "col-6 col-lg-3", "chart": "col-12 col-xl-6", "reasons": "col-12 col-xl-6"}
-    return widths.get(str(block.get("kind")), "col-12")
+def _shape(block: Mapping[str, Any]) -> str:
+    shapes = {"number": "figure", "chart": "half", "reasons": "half"}
+    return shapes.get(str(block.get("kind")), "full")
+
+
+def _width(shape: str, index: int, count: int) -> str:
+    if shape == "figure":
+        return {1: "col-12", 2: "col-6"}.get(
+            count, "col-6 col-lg" if count < 6 else "col-6 col-lg-2"
+        )
+    is_alone = count % 2 == 1 and index == count - 1
+    return "col-12 col-xl-6" if shape == "half" and not is_alone else "col-12"
 
 
 def finite(value: Any) -> Any:
@@ -282,19 +304,26 @@ def finite(value: Any) -> Any:
 
 
 @register.filter
-def cells(block: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
-    """Return the rows of a table block as cells with text and alignment."""
-    formats = list(block.get("formats") or ())
-    rows = []
-    for row in block.get("rows") or ():
-        padded = formats + [""] * (len(row) - len(formats))
-        rows.append([_cell(value, spec) for value, spec in zip(row, padded, strict=False)])
-    return rows
+def table_of(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table block as heads and rows of cells; columns of figures are set to the right."""
+    names = list(block.get("columns") or ())
+    rows = list(block.get("rows") or ())
+    formats = [*(block.get("formats") or ()), *[""] * len(names)][: len(names)]
+    figures = [any(_is_figure(row[index]) for row in rows) for index in range(len(names))]
+    return {
+        "heads": [{"text": n, "is_figure": f} for n, f in zip(names, figures, strict=True)],
+        "rows": [
+            [
+                {"text": number(value, spec or ",.6g"), "is_figure": is_figure}
+                for value, spec, is_figure in zip(row, formats, figures, strict=False)
+            ]
+            for row in rows
+        ],
+    }
 
 
-def _cell(value: Any, spec: str) -> dict[str, Any]:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"text": number(value, spec or ",.6g"), "is_number": is_number}
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @register.filter

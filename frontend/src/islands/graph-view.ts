@@ -168,7 +168,7 @@ function legend(groups: string[], block: GraphBlock): HTMLElement {
 
 /** Let the list of things below the picture choose what the picture shows: for keyboards. */
 function connectList(cy: cytoscape.Core, element: HTMLElement, nodes: GraphNode[]): void {
-  const list = element.parentElement?.querySelectorAll<HTMLElement>("[data-node]") ?? [];
+  const list = element.closest(".card")?.querySelectorAll<HTMLElement>("[data-node]") ?? [];
   const known = new Set(nodes.map((node) => node.id));
   for (const item of list) {
     const id = item.dataset.node ?? "";
