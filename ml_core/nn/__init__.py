@@ -1,0 +1,1 @@
+"""Layers of networks: one idea per file, with its formula, shapes and source."""

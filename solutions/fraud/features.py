@@ -1,0 +1,256 @@
+"""What is known about a payment at its own moment, as a row of numbers.
+
+Read `ledger.py` first. `FEATURES` lists every number with the family it belongs to; an alert is
+explained family by family. `compute` fills the table, family by family, with three tools:
+
+- windows over *earlier* payments, which need no label;
+- windows over *known* labels, which end `delay` before the payment;
+- the last known payments of the terminal, to see how its current run of frauds began.
+
+`Facts` holds, besides, what one payment tells about its neighbours: facts that need its label are
+true as of its own time and may be read by a payment that is at least `delay` younger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_core.tracking.run import Run, stop_if_cancelled
+from ml_core.typing import Float32Array, FloatArray, IntArray
+from solutions.fraud.ledger import Habit, Lane, Ledger
+from solutions.fraud.options import DAY, SECOND
+
+EARLIER = 1  # a delay of one microsecond leaves out the payment itself and its ties
+EVER = 100 * 365 * DAY
+HOUR = 3600 * SECOND
+RECENT = (HOUR, DAY, 7 * DAY, 28 * DAY)
+BURST = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
+KNOWN_CARD = (7 * DAY, 28 * DAY, EVER)
+KNOWN_TERMINAL = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 90 * DAY)
+ELSEWHERE = 14 * DAY
+RUN = 16  # known payments of a terminal in which its run of frauds is looked for
+PRIOR = 0.5  # payments' worth of doubt in a rate
+
+Fill = Callable[[str, FloatArray | Float32Array], None]
+
+
+def _names(stem: str, windows: tuple[int, ...]) -> list[str]:
+    return [f"{stem}_{_span(window)}" for window in windows]
+
+
+def _span(window: int) -> str:
+    if window == EVER:
+        return "ever"
+    return f"{window // DAY}d" if window >= DAY else f"{window // HOUR}h"
+
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "clock": ("hour_sin", "hour_cos", "week_sin", "week_cos"),
+    "amount": ("amount", "amount_ratio", "amount_distance", "amount_to_card_max"),
+    "pace": (*_names("card_count", RECENT), "card_gap", "card_age", "card_payments"),
+    "burst": (*_names("card_excess", BURST), *_names("card_large", BURST)),
+    "card_record": (*_names("card_known", KNOWN_CARD), *_names("card_fraud", KNOWN_CARD)),
+    "crowd": (
+        *_names("terminal_count", RECENT),
+        *_names("terminal_excess", RECENT),
+        "amount_to_terminal_mean",
+        "terminal_age",
+    ),
+    "terminal_record": (
+        *_names("terminal_known", KNOWN_TERMINAL),
+        *_names("terminal_risk", KNOWN_TERMINAL),
+        *_names("terminal_odd", KNOWN_TERMINAL),
+        "terminal_since_genuine",
+        "terminal_since_fraud",
+        "terminal_run",
+        "terminal_run_age",
+    ),
+    "pair": ("pair_payments", "pair_gap"),
+}
+"""Names of the numbers by family; the order is the order of the columns."""
+
+FEATURES: tuple[str, ...] = tuple(name for names in FAMILIES.values() for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that scoring needs to know of n payments."""
+
+    ledger: Ledger
+    habit: Habit
+    table: Float32Array  # (n, len(FEATURES)), as of each payment's own moment
+    odd: Float32Array  # (n,) needs the label: a fraud that the card does not explain
+    elsewhere: Float32Array  # (n,) needs labels: frauds of the card at other terminals before
+    delay: int
+
+    def column(self, name: str) -> Float32Array:
+        """Return one feature of all payments."""
+        return self.table[:, FEATURES.index(name)]
+
+
+def compute(ledger: Ledger, delay: int, run: Run) -> Facts:
+    """Fill the table of features for all payments of a ledger.
+
+    Raises: CancelledError: if the run is asked to stop.
+    """
+    habit = Habit.of(ledger)
+    odd, elsewhere = _what_the_card_does_not_explain(ledger, habit)
+    table = np.zeros((len(ledger), len(FEATURES)), dtype=np.float32)
+    facts = Facts(ledger, habit, table, odd.astype(np.float32), elsewhere, delay)
+    place = {name: number for number, name in enumerate(FEATURES)}
+
+    def fill(name: str, values: FloatArray | Float32Array) -> None:
+        table[:, place[name]] = values
+
+    steps = (_clock, _card, _card_record, _crowd, _terminal_record, _terminal_run, _pair)
+    for done, step in enumerate(steps):
+        stop_if_cancelled(run)
+        run.progress(done, len(steps), "families of features")
+        step(facts, fill)
+    run.progress(len(steps), len(steps), "families of features")
+    return facts
+
+
+def _what_the_card_does_not_explain(
+    ledger: Ledger, habit: Habit
+) -> tuple[FloatArray, Float32Array]:
+    """Weigh each fraud by how little its card speaks for it: then its terminal is suspect."""
+    everywhere = ledger.by_card.windows(ledger.fraud, (ELSEWHERE,), delay=EARLIER)[1][:, 0]
+    here = ledger.by_pair.windows(ledger.fraud, (ELSEWHERE,), delay=EARLIER)[1][:, 0]
+    elsewhere = np.maximum(everywhere - here, 0.0)
+    return ledger.fraud * np.exp(-2.0 * habit.excess) / (1.0 + elsewhere), elsewhere
+
+
+def _clock(facts: Facts, fill: Fill) -> None:
+    for name, period in (("hour", DAY), ("week", 7 * DAY)):
+        angle = 2.0 * np.pi * (facts.ledger.time % period) / period
+        fill(f"{name}_sin", np.sin(angle))
+        fill(f"{name}_cos", np.cos(angle))
+
+
+def _card(facts: Facts, fill: Fill) -> None:
+    """Amount, pace and bursts of the card against its own habit."""
+    ledger, habit, lane = facts.ledger, facts.habit, facts.ledger.by_card
+    count, total = lane.windows(ledger.amount, (*RECENT, EVER), delay=EARLIER)
+    mean = total[:, 3] / np.maximum(count[:, 3], 1.0)
+    fill("amount", np.log1p(ledger.amount))
+    fill("amount_ratio", habit.ratio)
+    fill("amount_distance", habit.distance)
+    fill("amount_to_card_max", np.log1p(ledger.amount) - np.log1p(mean))
+    for number, name in enumerate(_names("card_count", RECENT)):
+        fill(name, np.log1p(count[:, number]))
+    fill("card_gap", since_previous(lane))
+    fill("card_age", since_first(lane))
+    fill("card_payments", np.log1p(count[:, 4]))
+    excess = lane.windows(habit.excess, BURST, delay=EARLIER)[1]
+    large = lane.windows(habit.large, BURST, delay=EARLIER)[1]
+    for number, name in enumerate(_names("card_excess", BURST)):
+        fill(name, np.log1p(excess[:, number]))
+    for number, name in enumerate(_names("card_large", BURST)):
+        fill(name, np.log1p(large[:, number]))
+
+
+def _card_record(facts: Facts, fill: Fill) -> None:
+    known, fraud = _known(facts, facts.ledger.by_card, KNOWN_CARD)
+    for number, window in enumerate(KNOWN_CARD):
+        fill(f"card_known_{_span(window)}", np.log1p(known[:, number]))
+        fill(f"card_fraud_{_span(window)}", np.log1p(fraud[:, number]))
+
+
+def _crowd(facts: Facts, fill: Fill) -> None:
+    """What all cards do at the terminal, labels left aside."""
+    ledger, lane = facts.ledger, facts.ledger.by_terminal
+    count, total = lane.windows(ledger.amount, RECENT, delay=EARLIER)
+    excess = lane.windows(facts.habit.ratio.astype(np.float64), RECENT, delay=EARLIER)[1]
+    for number, window in enumerate(RECENT):
+        fill(f"terminal_count_{_span(window)}", np.log1p(count[:, number]))
+        fill(f"terminal_excess_{_span(window)}", excess[:, number] / (count[:, number] + PRIOR))
+    mean = total[:, -1] / np.maximum(count[:, -1], 1.0)
+    against = np.log1p(ledger.amount) - np.log1p(mean)
+    fill("amount_to_terminal_mean", np.where(count[:, -1] > 0, against, 0.0))
+    fill("terminal_age", since_first(lane))
+
+
+def _terminal_record(facts: Facts, fill: Fill) -> None:
+    lane = facts.ledger.by_terminal
+    known, fraud = _known(facts, lane, KNOWN_TERMINAL)
+    odd = lane.windows(facts.odd.astype(np.float64), KNOWN_TERMINAL, delay=facts.delay)[1]
+    for number, window in enumerate(KNOWN_TERMINAL):
+        fill(f"terminal_known_{_span(window)}", np.log1p(known[:, number]))
+        rate = fraud[:, number] / (known[:, number] + PRIOR)
+        fill(f"terminal_risk_{_span(window)}", rate)
+        fill(f"terminal_odd_{_span(window)}", odd[:, number] / (known[:, number] + PRIOR))
+
+
+def _known(facts: Facts, lane: Lane, windows: tuple[int, ...]) -> tuple[Float32Array, Float32Array]:
+    """Count known labels, and frauds among them, in windows that end `delay` before."""
+    delay = max(facts.delay, EARLIER)
+    known = lane.windows(facts.ledger.known.astype(np.float64), windows, delay=delay)[1]
+    fraud = lane.windows(facts.ledger.fraud, windows, delay=delay)[1]
+    return known, fraud
+
+
+def _terminal_run(facts: Facts, fill: Fill) -> None:
+    """Tell when the terminal last had a genuine payment, and how its run of frauds began."""
+    ledger, lane = facts.ledger, facts.ledger.by_terminal
+    for block in lane.blocks():
+        rows = lane.order[block]
+        near = lane.neighbours(block, RUN, delay=max(facts.delay, EARLIER))
+        seen = (near >= 0) & ledger.known[near]
+        fraud = seen & (ledger.fraud[near] > 0)
+        genuine = seen & ~fraud
+        age = np.where(near >= 0, ledger.time[rows, None] - ledger.time[near] - facts.delay, EVER)
+        # Newest first: the run are the frauds before the first known genuine payment.
+        in_run = fraud & (np.cumsum(genuine, axis=1) == 0)
+        values = {
+            "terminal_since_genuine": _days(np.min(np.where(genuine, age, EVER), axis=1)),
+            "terminal_since_fraud": _days(np.min(np.where(fraud, age, EVER), axis=1)),
+            "terminal_run": np.log1p(in_run.sum(axis=1)),
+            "terminal_run_age": _days(np.max(np.where(in_run, age, 0), axis=1)),
+        }
+        for name, value in values.items():
+            facts.table[rows, FEATURES.index(name)] = value
+    del fill  # a block fills its own rows
+
+
+def _pair(facts: Facts, fill: Fill) -> None:
+    lane = facts.ledger.by_pair
+    count = lane.windows(facts.ledger.amount, (EVER,), delay=EARLIER)[0][:, 0]
+    fill("pair_payments", np.log1p(count))
+    fill("pair_gap", since_previous(lane))
+
+
+def since_previous(lane: Lane) -> Float32Array:
+    """Log of days since the entity's last strictly earlier payment; long ago if there is none."""
+    return _days(_since(lane, lane.sorted_time, first=False))
+
+
+def since_first(lane: Lane) -> Float32Array:
+    """Log of days since the entity was first seen; 0 at its first payment."""
+    return _days(_since(lane, lane.sorted_time, first=True))
+
+
+def _since(lane: Lane, time: IntArray, *, first: bool) -> IntArray:
+    """Microseconds since the first, or the last strictly earlier, payment of each row's entity."""
+    n = len(time)
+    new_entity = np.diff(lane.sorted_entity, prepend=lane.sorted_entity[:1] - 1) != 0
+    start = np.maximum.accumulate(np.where(new_entity, np.arange(n), 0))
+    if first:
+        since = time - time[start]
+    else:
+        # Rows of one instant share the row before the first of them.
+        new_moment = new_entity | (np.diff(time, prepend=time[:1]) != 0)
+        moment = np.maximum.accumulate(np.where(new_moment, np.arange(n), 0))
+        since = np.where(moment > start, time - time[moment - 1], EVER)
+    out = np.empty(n, dtype=np.int64)
+    out[lane.order] = since
+    return out
+
+
+def _days(microseconds: IntArray) -> Float32Array:
+    """Log scale of a time span in days; spans beyond a year are all alike."""
+    days = np.clip(microseconds / DAY, 0.0, 365.0)
+    return np.log(days + 0.01).astype(np.float32)

@@ -1,0 +1,303 @@
+"""Learning from labelled payments: sample, baseline, network, choice, bundle.
+
+The order of `train` is the order of reading: compute facts, choose examples, grow the baseline,
+fit the network, choose on the validation part what is shipped and when it alerts, write the
+bundle, and measure on the test part, through the very predictor that the product uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import xgboost as xgb
+from safetensors.torch import save_file
+
+from ml_core.errors import DataError, Issue
+from ml_core.evaluate import calibrate
+from ml_core.evaluate.metrics import average_precision
+from ml_core.evaluate.threshold import by_budget
+from ml_core.runtime.export import to_onnx
+from ml_core.runtime.parity import compare
+from ml_core.seed import generator, seed_all
+from ml_core.tracking.run import Run
+from ml_core.train.loop import FitOptions, History, fit
+from ml_core.typing import BoolArray, Float32Array, FloatArray, IntArray
+from solutions.api import Split, TableBatch, Trained
+from solutions.fraud import baseline, bundle
+from solutions.fraud.card import write_card
+from solutions.fraud.features import Facts
+from solutions.fraud.graph import CARD_COLUMNS, TERMINAL_COLUMNS, Neighbourhoods
+from solutions.fraud.measures import FPRS, Judged, figures, intervals, judged, ranking
+from solutions.fraud.network import FraudNetwork
+from solutions.fraud.options import DAY, FraudOptions
+from solutions.fraud.scoring import FactsOf, FraudPredictor
+
+Tensors = tuple[torch.Tensor, ...]
+FEWEST_STEPS = 40  # of an epoch; a small file is learnt from in smaller batches
+FEWEST_EASY = 30_000  # genuine payments; fewer than these are not thinned out
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows to learn from; `weight` makes up for the easy genuine ones that were left out."""
+
+    rows: IntArray
+    label: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the validation part decided."""
+
+    shipped: bundle.Shipped
+    calibration: calibrate.Sigmoid
+    threshold: float
+    fpr_thresholds: dict[str, float]
+    figures: dict[str, float]
+
+
+def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
+    """Learn, write a bundle into `out`, and measure it. See `Solution.train`."""
+    seed_all(run.seed)
+    run.stage("features")
+    facts_of = FactsOf(options.label_delay)
+    facts = facts_of(data.train.frame, run)
+    valid = labelled_rows(facts, data.valid)
+    run.stage("baseline")
+    rows = rows_to_learn_from(facts, data.train)
+    easy = thin_out(facts, rows, np.zeros(len(rows), dtype=np.bool_), options, run.seed)
+    trees = baseline.fit(
+        facts.table[easy.rows], easy.label, easy.weight, run=run, threads=torch.get_num_threads()
+    )
+    run.stage("network")
+    sample = thin_out(facts, rows, is_hard(facts, rows, trees), options, run.seed)
+    near_valid = Neighbourhoods.of(facts, valid, options.neighbours)
+    network = build_network(facts, sample, options)
+    history = fit_network(network, facts, sample, near_valid, options, run)
+    run.stage("choosing")
+    chosen = choose(facts, valid, network_scores(network, near_valid), trees, options)
+    run.log(f"Shipped: {chosen.shipped}. {history.best_epoch} epochs were best.")
+    run.stage("export")
+    write_model(network, near_valid, out)
+    baseline.save(trees, out / bundle.BASELINE)
+    preparation(facts, sample, chosen, options).save(out)
+    seen_payments(facts, data).save(out)
+    run.stage("measuring")
+    predictor = FraudPredictor(out, "cpu", facts_of)
+    metrics = measure(predictor, data.test, run)
+    extra = {"validation": chosen.figures, "best_epoch": history.best_epoch}
+    write_card(out, data, options, chosen.shipped, metrics, run.seed, extra)
+    return Trained(out, {name: value for name, value in metrics.items() if np.isfinite(value)})
+
+
+def labelled_rows(facts: Facts, batch: TableBatch) -> IntArray:
+    """Return the rows of a batch that have a label."""
+    rows = np.arange(batch.start, batch.end)
+    return rows[facts.ledger.known[rows]]
+
+
+def rows_to_learn_from(facts: Facts, batch: TableBatch) -> IntArray:
+    """Leave out the first days of a file, when nothing is known of anybody yet."""
+    rows = labelled_rows(facts, batch)
+    time = facts.ledger.time[rows]
+    span = int(time.max() - facts.ledger.time.min())
+    warm = facts.ledger.time.min() + min(facts.delay + 7 * DAY, span // 5)
+    kept = rows[time >= warm]
+    if not facts.ledger.fraud[kept].any():
+        message = (
+            "The part to learn from must hold frauds after its first days. Got none. "
+            "Give a longer file."
+        )
+        raise DataError(Issue("too_few_frauds", message, column="is_fraud"))
+    return kept
+
+
+def is_hard(facts: Facts, rows: IntArray, trees: xgb.Booster) -> BoolArray:
+    """Find the genuine payments that the baseline finds most suspicious, as many as frauds x 3."""
+    suspicion = baseline.log_odds(trees, facts.table[rows])
+    suspicion[facts.ledger.fraud[rows] > 0] = -np.inf
+    n_hard = min(3 * int(facts.ledger.fraud[rows].sum()), len(rows) // 10)
+    hard = np.zeros(len(rows), dtype=np.bool_)
+    hard[np.argsort(-suspicion, kind="stable")[:n_hard]] = True
+    return hard
+
+
+def thin_out(
+    facts: Facts, rows: IntArray, hard: BoolArray, options: FraudOptions, seed: int
+) -> Sample:
+    """Keep all frauds and hard rows, and a share of the easy ones with more weight each."""
+    label = facts.ledger.fraud[rows]
+    always = hard | (label > 0)
+    share = min(1.0, max(options.easy_share, FEWEST_EASY / max(1, len(rows))))
+    lucky = generator(seed, "thin out").uniform(size=len(rows)) < share
+    kept = always | lucky
+    weight = np.where(always, 1.0, 1.0 / share)
+    return Sample(rows[kept], label[kept], weight[kept])
+
+
+def build_network(facts: Facts, sample: Sample, options: FraudOptions) -> FraudNetwork:
+    """Make a network whose inputs are centred and scaled by the sample."""
+    table = facts.table[sample.rows]
+    return FraudNetwork(
+        mean=torch.from_numpy(table.mean(axis=0)),
+        spread=torch.from_numpy(np.maximum(table.std(axis=0), 1e-3)),
+        sizes=(len(CARD_COLUMNS), len(TERMINAL_COLUMNS)),
+        hidden=options.hidden - options.hidden % 4,
+    )
+
+
+def fit_network(  # noqa: PLR0913  what is learnt, from what, and how
+    network: FraudNetwork,
+    facts: Facts,
+    sample: Sample,
+    near_valid: Neighbourhoods,
+    options: FraudOptions,
+    run: Run,
+) -> History:
+    """Run the training loop; the epoch with the best average precision is kept."""
+    near = Neighbourhoods.of(facts, sample.rows, options.neighbours)
+    n = len(sample.rows)
+    size = min(options.batch_size, max(16, n // FEWEST_STEPS))
+
+    def batches(epoch: int) -> Iterator[Tensors]:
+        order = generator(run.seed, "batches", epoch).permutation(n)
+        for start in range(0, n, size):
+            yield _tensors(near, sample, order[start : start + size])
+
+    def validate(module: FraudNetwork) -> Mapping[str, float]:
+        score = network_scores(module, near_valid)
+        return {"valid_ap": average_precision(facts.ledger.fraud[near_valid.rows], score)}
+
+    return fit(
+        network,
+        batches,
+        _loss,
+        run=run,
+        options=FitOptions(
+            epochs=options.epochs,
+            lr=options.learning_rate,
+            ema_decay=0.995,
+            max_seconds=60.0 * options.max_minutes,
+        ),
+        steps_per_epoch=-(-n // size),
+        validate=validate,
+        monitor="valid_ap",
+    )
+
+
+def _tensors(near: Neighbourhoods, sample: Sample, picked: IntArray) -> Tensors:
+    card, terminal = near.edges(picked)
+    arrays = (
+        near.facts.table[near.rows[picked]],
+        card,
+        terminal,
+        sample.label[picked].astype(np.float32),
+        sample.weight[picked].astype(np.float32),
+    )
+    return tuple(torch.from_numpy(array) for array in arrays)
+
+
+def _loss(network: FraudNetwork, batch: Tensors) -> torch.Tensor:
+    features, card, terminal, label, weight = batch
+    return torch.nn.functional.binary_cross_entropy_with_logits(
+        network(features, card, terminal), label, weight=weight
+    )
+
+
+def network_scores(network: FraudNetwork, near: Neighbourhoods) -> Float32Array:
+    """Score all targets with the network in torch. Shapes: m targets -> (m,)."""
+    network.eval()
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(near.rows), 4096):
+            chosen = slice(start, start + 4096)
+            card, terminal = near.edges(chosen)
+            table = near.facts.table[near.rows[chosen]]
+            parts.append(network(*map(torch.from_numpy, (table, card, terminal))).numpy())
+    return np.concatenate(parts)
+
+
+def choose(
+    facts: Facts,
+    valid: IntArray,
+    network: Float32Array,
+    trees: xgb.Booster,
+    options: FraudOptions,
+) -> Chosen:
+    """Ship what ranks best on the validation part, and set its probability and threshold."""
+    label = facts.ledger.fraud[valid]
+    grown = baseline.log_odds(trees, facts.table[valid])
+    joined = {name: s * network + (1 - s) * grown for name, s in bundle.SHARE.items()}
+    found = {name: average_precision(label, score) for name, score in joined.items()}
+    shipped = max(found, key=lambda name: found[name])
+    calibration = calibrate.fit_sigmoid(label, joined[shipped])
+    score = calibration(joined[shipped])
+    genuine = np.sort(score[label == 0])[::-1]
+    fprs = {name: float(genuine[int(fpr * len(genuine))]) for name, fpr in FPRS.items()}
+    threshold = alert_threshold(facts, valid, score, options)
+    return Chosen(shipped, calibration, threshold, fprs, {f"{n}_ap": v for n, v in found.items()})
+
+
+def alert_threshold(
+    facts: Facts, valid: IntArray, score: FloatArray, options: FraudOptions
+) -> float:
+    """Alert as many payments a day as people can look at, if a look pays for itself."""
+    time, label = facts.ledger.time[valid], facts.ledger.fraud[valid]
+    days = max(1.0, (int(time.max()) - int(time.min())) / DAY)
+    budget = by_budget(score, int(options.alerts_per_day * days)).value
+    stake = options.recovered_share * float(facts.ledger.amount[valid][label > 0].mean())
+    pays = options.review_cost / stake if stake > 0 else 1.0
+    return min(max(budget, pays), 0.99)
+
+
+def write_model(network: FraudNetwork, near: Neighbourhoods, out: Path) -> None:
+    """Write network and weights, and prove that both give the same."""
+    some = slice(0, min(256, len(near.rows)))
+    card, terminal = near.edges(some)
+    examples = {
+        "features": torch.from_numpy(near.facts.table[near.rows[some]]),
+        "card": torch.from_numpy(card),
+        "terminal": torch.from_numpy(terminal),
+    }
+    path = to_onnx(network, examples, out / bundle.NETWORK, outputs=["log_odds"])
+    compare(network, path, examples, atol=1e-3)
+    save_file(network.state_dict(), out / bundle.WEIGHTS)
+
+
+def preparation(
+    facts: Facts, sample: Sample, chosen: Chosen, options: FraudOptions
+) -> bundle.Preparation:
+    """Gather what scoring needs besides weights."""
+    genuine = facts.table[sample.rows[sample.label == 0]]
+    return bundle.Preparation(
+        label_delay=options.label_delay,
+        neighbours=options.neighbours,
+        shipped=chosen.shipped,
+        calibration=chosen.calibration.to_json(),
+        threshold=chosen.threshold,
+        fpr_thresholds=chosen.fpr_thresholds,
+        typical=tuple(float(value) for value in np.median(genuine, axis=0)),
+        review_cost=options.review_cost,
+        recovered_share=options.recovered_share,
+        alerts_per_day=options.alerts_per_day,
+    )
+
+
+def seen_payments(facts: Facts, data: Split) -> bundle.SeenPayments:
+    """Note all payments up to the end of validation: learnt from, or known while choosing."""
+    until = slice(0, data.valid.end)
+    return bundle.SeenPayments.of(facts.ledger.time[until], facts.ledger.amount[until])
+
+
+def measure(predictor: FraudPredictor, test: TableBatch, run: Run) -> dict[str, float]:
+    """Measure what was shipped, and the baseline beside it, on the test part."""
+    predictions = predictor.predict(test, run)
+    found = figures(predictions, test) | intervals(judged(predictions, test), run.seed)
+    beside = Judged.of(predictor.baseline(test, run), test)
+    ranked = ranking(beside) | intervals(beside, run.seed)
+    return found | {f"baseline_{name}": value for name, value in ranked.items()}
