@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import get_num_threads, njit, prange
 from numpy.typing import NDArray
 
 from kernels._grouping import group
 from kernels.rolling_windows import sweep
-from kernels.rolling_windows.sweep import COUNT, MAX, MEAN, STD, SUM
+from kernels.rolling_windows.sweep import COUNT, MAX, MEAN, STD, SUM, lost
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_count_values = njit(cache=True)(sweep.count_values)
-_find_bounds = njit(cache=True)(sweep.find_bounds)
 _counts = njit(cache=True)(sweep.counts)
 _sums = njit(cache=True)(sweep.sums)
-_means = njit(cache=True)(sweep.means)
+# A division by zero is looked at before, so that the loop needs no way out.
+_means = njit(cache=True, error_model="numpy")(sweep.means)
 _maxima = njit(cache=True)(sweep.maxima)
-_spreads = njit(cache=True)(sweep.spreads)
+_spreads = njit(cache=True, error_model="numpy")(sweep.spreads)
 
 # Parts for each thread: enough to even out entities of unlike size.
 _PARTS = 16
+_NEVER = np.iinfo(np.int64).max
+# Times behind the last row that the search may look at.
+_PAD = 4
+_0, _1, _2, _3 = np.arange(4, dtype=np.uint64)
 
 
 def run(
@@ -39,21 +44,32 @@ def run(
     shares = np.arange(n_parts + 1) * len(entity) // n_parts
     parts = np.searchsorted(groups.starts, shares)
     parts[-1] = len(groups.starts) - 1
+    ages = np.concatenate(([delay], windows + delay))
     out = np.empty((len(entity), len(windows), int((columns >= 0).sum())), np.float64)
-    _sweep_all(
-        groups.order, groups.starts, groups.time, values, windows, delay, columns, parts, out
-    )
+    _sweep_all(groups.order, groups.starts, groups.time, values, ages, columns, parts, out)
     return out
 
 
+class _Desk(NamedTuple):
+    """What one thread needs at hand, as long as its longest entity; filled anew for each."""
+
+    time: IntArray
+    bounds: IntArray
+    seen: IntArray
+    values: FloatArray
+    totals: FloatArray
+    piles: FloatArray
+    number: FloatArray
+    found: FloatArray
+
+
 @njit(cache=True, parallel=True)
-def _sweep_all(  # noqa: PLR0917
+def _sweep_all(
     order: IntArray,
     starts: IntArray,
     time: IntArray,
     values: FloatArray,
-    windows: IntArray,
-    delay: int,
+    ages: IntArray,
     columns: IntArray,
     parts: IntArray,
     out: FloatArray,
@@ -62,53 +78,143 @@ def _sweep_all(  # noqa: PLR0917
         longest = 0
         for code in range(parts[part], parts[part + 1]):
             longest = max(longest, starts[code + 1] - starts[code])
-        own = np.empty(longest, np.float64)
-        found = np.empty(longest, np.float64)
-        front = np.empty((2, longest), np.float64)
-        bounds = np.empty((2, longest), np.int64)
-        seen = np.empty(longest + 1, np.int64)
+        desk = _make_desk(longest, len(ages))
         for code in range(parts[part], parts[part + 1]):
             start, stop = starts[code], starts[code + 1]
             rows = order[start:stop]
-            own_values, own_found = own[: stop - start], found[: stop - start]
-            for j in range(stop - start):
-                own_values[j] = values[rows[j]]
-            _count_values(own_values, seen)
-            for w in range(len(windows)):
-                _find_bounds(time[start:stop], windows[w], delay, bounds)
-                _sweep_one(own_values, seen, bounds, front, own_found, rows, columns, out[:, w])
+            _lay_out(desk, rows, time[start:stop], values)
+            _find_bounds(desk.time, len(rows), ages, desk.bounds)
+            exact = _measure(desk.values[: len(rows)], desk.seen)
+            if exact:
+                _totals(desk.values[: len(rows)], desk.totals)
+            for w in range(len(ages) - 1):
+                _sweep_one(desk, rows, w, exact, columns, out[:, w])
 
 
 @njit(cache=True)
-def _sweep_one(  # noqa: PLR0917
-    values: FloatArray,
-    seen: IntArray,
-    bounds: IntArray,
-    front: FloatArray,
-    found: FloatArray,
+def _make_desk(n: int, n_ages: int) -> _Desk:
+    return _Desk(
+        time=np.empty(n + _PAD, np.int64),
+        bounds=np.empty((n_ages, n), np.int64),
+        seen=np.empty(n + 1, np.int64),
+        values=np.empty(n, np.float64),
+        totals=np.empty((2, n + 1), np.float64),
+        piles=np.empty((2, n), np.float64),
+        number=np.empty(n, np.float64),
+        found=np.empty(n, np.float64),
+    )
+
+
+@njit(cache=True)
+def _lay_out(desk: _Desk, rows: IntArray, time: IntArray, values: FloatArray) -> None:
+    for j in range(len(rows)):
+        desk.time[j] = time[j]
+        desk.values[j] = values[np.uint64(rows[j])]
+    desk.time[len(rows) : len(rows) + _PAD] = _NEVER
+
+
+@njit(cache=True)
+def _find_bounds(time: IntArray, n: int, ages: IntArray, bounds: IntArray) -> None:
+    """Fill bounds[a] with the first of n rows younger than age a, as seen from each row.
+
+    All ages walk together, so that the processor need not wait for one of them. Places are
+    unsigned, since Numba asks of a signed one each time whether it counts from the end.
+    """
+    places = np.zeros(len(ages), np.uint64)
+    for i in range(n):
+        for age in range(len(ages)):
+            oldest = time[i] - ages[age]
+            at = places[age]
+            # Four looks without a branch: how far to go is a coin toss that no processor foresees.
+            at += (
+                (_1 if time[at] <= oldest else _0)
+                + (_1 if time[at + _1] <= oldest else _0)
+                + (_1 if time[at + _2] <= oldest else _0)
+                + (_1 if time[at + _3] <= oldest else _0)
+            )
+            while time[at] <= oldest:
+                at += _1
+            places[age] = at
+            bounds[age, i] = np.int64(at)
+
+
+@njit(cache=True)
+def _measure(values: FloatArray, seen: IntArray) -> bool:
+    """Fill seen[j] with how many of the first j are not NaN; tell whether totals stay exact.
+
+    Each value is a multiple of a unit above 2**-53 of the smallest magnitude. What rounding takes
+    from n totals is a multiple of it too, and adds up to less than n * 2**-53 of the total of all
+    magnitudes. A double holds it while it is below 2**53 units; 2**52 leaves room for the rounding
+    of this total itself.
+    """
+    seen[0] = 0
+    total, smallest = 0.0, np.inf
+    for j in range(len(values)):
+        size = abs(values[j])
+        there = not np.isnan(size)
+        seen[j + 1] = seen[j] + there
+        total += size if there else 0.0
+        smallest = min(smallest, size if size > 0 else np.inf)
+    return total * len(values) < smallest * 2.0**52
+
+
+@njit(cache=True)
+def _totals(values: FloatArray, totals: FloatArray) -> None:
+    """Fill totals[:, j] with the sum of the first j values in two doubles."""
+    total = rest = 0.0
+    totals[:, 0] = 0.0
+    for j in range(len(values)):
+        value = values[j] if values[j] == values[j] else 0.0
+        rest += lost(total, value)
+        total += value
+        totals[0, j + 1] = total
+        totals[1, j + 1] = rest
+
+
+@njit(cache=True)
+def _differences(first: IntArray, behind: IntArray, totals: FloatArray, found: FloatArray) -> None:
+    """Fill found with sums as differences of exact totals: one rounding at the end."""
+    for i in range(len(found)):
+        start, stop = np.uint64(first[i]), np.uint64(behind[i])
+        total, before = totals[0, stop], -totals[0, start]
+        rest = totals[1, stop] - totals[1, start]
+        found[i] = (total + before) + (lost(total, before) + rest)
+
+
+@njit(cache=True)
+def _sweep_one(
+    desk: _Desk,
     rows: IntArray,
+    w: int,
+    exact: bool,  # noqa: FBT001
     columns: IntArray,
     out: FloatArray,
 ) -> None:
+    n = len(rows)
+    values, number, found = desk.values[:n], desk.number[:n], desk.found[:n]
+    first, behind = desk.bounds[w + 1, :n], desk.bounds[0, :n]
+    _counts(desk.seen, first, behind, number)
     if columns[COUNT] >= 0:
-        _counts(seen, bounds, found)
-        _place(found, rows, out, columns[COUNT])
+        _place(number, rows, out, columns[COUNT])
     if columns[SUM] >= 0 or columns[MEAN] >= 0:
-        _sums(values, bounds, front, found)
+        if exact:
+            _differences(first, behind, desk.totals, found)
+        else:
+            _sums(values, first, behind, desk.piles, found)
     if columns[SUM] >= 0:
         _place(found, rows, out, columns[SUM])
     if columns[MEAN] >= 0:
-        _means(seen, bounds, found)
+        _means(number, found)
         _place(found, rows, out, columns[MEAN])
     if columns[STD] >= 0:
-        _spreads(values, seen, bounds, front, found)
+        _spreads(values, desk.seen, first, behind, desk.piles, found)
         _place(found, rows, out, columns[STD])
     if columns[MAX] >= 0:
-        _maxima(values, bounds, front, found)
+        _maxima(values, first, behind, desk.piles, found)
         _place(found, rows, out, columns[MAX])
 
 
 @njit(cache=True)
 def _place(found: FloatArray, rows: IntArray, out: FloatArray, column: int) -> None:
     for j in range(len(rows)):
-        out[rows[j], column] = found[j]
+        out[np.uint64(rows[j]), column] = found[j]

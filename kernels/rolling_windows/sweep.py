@@ -46,31 +46,20 @@ def count_values(values: FloatArray, seen: IntArray) -> None:
         seen[j + 1] = seen[j] + (1 if values[j] == values[j] else 0)
 
 
-def find_bounds(time: IntArray, window: int, delay: int, bounds: IntArray) -> None:
-    """Fill bounds with the first row inside the window of each row, and the first behind it."""
-    start = stop = 0
-    for i in range(len(time)):
-        newest = time[i] - delay
-        while stop < len(time) and time[stop] <= newest:
-            stop += 1
-        while start < stop and time[start] <= newest - window:
-            start += 1
-        bounds[0, i] = start
-        bounds[1, i] = stop
+def counts(seen: IntArray, first: IntArray, behind: IntArray, number: FloatArray) -> None:
+    """Fill number with how many values each window holds."""
+    for i in range(len(number)):
+        number[i] = seen[behind[i]] - seen[first[i]]
 
 
-def counts(seen: IntArray, bounds: IntArray, found: FloatArray) -> None:
-    """Fill found with the number of values in each window."""
-    for i in range(len(found)):
-        found[i] = seen[bounds[1, i]] - seen[bounds[0, i]]
-
-
-def sums(values: FloatArray, bounds: IntArray, front: FloatArray, found: FloatArray) -> None:
+def sums(
+    values: FloatArray, first: IntArray, behind: IntArray, front: FloatArray, found: FloatArray
+) -> None:
     """Fill found with compensated sums (Ogita, Rump and Oishi, 2005, Sum2)."""
     turn = taken = 0
     back = back_lost = 0.0
     for i in range(len(found)):
-        start, stop = bounds[0, i], bounds[1, i]
+        start, stop = first[i], behind[i]
         if start > turn:
             total = rest = 0.0
             for j in range(stop - 1, start - 1, -1):
@@ -93,19 +82,20 @@ def sums(values: FloatArray, bounds: IntArray, front: FloatArray, found: FloatAr
             found[i] = back + back_lost
 
 
-def means(seen: IntArray, bounds: IntArray, found: FloatArray) -> None:
+def means(number: FloatArray, found: FloatArray) -> None:
     """Turn the sums in found into means; NaN where the window holds no value."""
     for i in range(len(found)):
-        n = seen[bounds[1, i]] - seen[bounds[0, i]]
-        found[i] = found[i] / n if n > 0 else math.nan
+        found[i] = found[i] / number[i] if number[i] > 0 else math.nan
 
 
-def maxima(values: FloatArray, bounds: IntArray, front: FloatArray, found: FloatArray) -> None:
+def maxima(
+    values: FloatArray, first: IntArray, behind: IntArray, front: FloatArray, found: FloatArray
+) -> None:
     """Fill found with the largest value of each window; NaN where it holds none."""
     turn = taken = 0
     back = -math.inf
     for i in range(len(found)):
-        start, stop = bounds[0, i], bounds[1, i]
+        start, stop = first[i], behind[i]
         if start > turn:
             most = -math.inf
             for j in range(stop - 1, start - 1, -1):
@@ -126,13 +116,18 @@ def maxima(values: FloatArray, bounds: IntArray, front: FloatArray, found: Float
 
 
 def spreads(
-    values: FloatArray, seen: IntArray, bounds: IntArray, front: FloatArray, found: FloatArray
+    values: FloatArray,
+    seen: IntArray,
+    first: IntArray,
+    behind: IntArray,
+    front: FloatArray,
+    found: FloatArray,
 ) -> None:
     """Fill found with standard deviations (Welford, 1962); NaN where there is no value."""
     turn = taken = 0
     back_mean = back_m2 = 0.0
     for i in range(len(found)):
-        start, stop = bounds[0, i], bounds[1, i]
+        start, stop = first[i], behind[i]
         if start > turn:
             mean = m2 = 0.0
             for j in range(stop - 1, start - 1, -1):

@@ -31,7 +31,7 @@ def run(
 
 
 @njit(cache=True, parallel=True)
-def _search_all(  # noqa: PLR0917
+def _search_all(
     order: IntArray,
     starts: IntArray,
     time: IntArray,
