@@ -275,7 +275,7 @@ SPECTACULAR_SETTINGS = {
 # --- work in the background ------------------------------------------------------------------
 ASSAY_BROKER_URL = env.text("ASSAY_BROKER_URL")
 _BROKER = ASSAY_HOME / "broker"
-CELERY_BROKER_URL = ASSAY_BROKER_URL or "embedded://"
+CELERY_BROKER_URL = ASSAY_BROKER_URL or "embedded://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     # A message that a dead worker held comes back in seconds; twice delivered is harmless, since
     # the Job row is claimed once.

@@ -26,7 +26,7 @@ def start_reaper_in_worker(**_: Any) -> None:
 
     Not as a Celery task: long jobs may occupy every process of the pool.
     """
-    reap_once()
+    reap_once(resend_after_s=2)  # what the worker before this one had taken, and not begun
     _start("reaper", keep_reaping, _stop)
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from apps.jobs.ending import tell_end
 from apps.jobs.models import Job, JobEvent, State
 from apps.jobs.services import dispatch
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MOST_PATIENT_S = 300.0
 _log = structlog.get_logger("assay.jobs")
 # A worker forks while the reaper's thread may hold locks of the database library, which would
 # stay locked in the child for ever. So a fork waits until the reaper has finished its round.
@@ -26,21 +28,29 @@ os.register_at_fork(
 )
 
 
-def reap() -> int:
+def reap(*, resend_after_s: float | None = None) -> int:
     """Take back jobs whose lease ran out, resend lost messages; returns how many were moved.
 
-    Safe to run in several processes at once: each move is one conditional update.
+    Safe to run in several processes at once: each move is one conditional update, and a message
+    that comes twice does nothing.
     """
     now = timezone.now()
     n_moved = 0
     for job in Job.objects.filter(state=State.RUNNING, lease_until__lt=now):
         n_moved += _take_back(job)
-    lost = Q(dispatched_at=None, created_at__lt=now - timedelta(seconds=5)) | Q(
-        dispatched_at__lt=now - timedelta(seconds=settings.ASSAY_JOB_LOST_S)
-    )
-    for job in Job.objects.filter(lost, state=State.QUEUED):
-        dispatch(job)
+    for job in Job.objects.filter(state=State.QUEUED):
+        if _is_lost(job, now, resend_after_s):
+            dispatch(job)
     return n_moved
+
+
+def _is_lost(job: Job, now: datetime, resend_after_s: float | None) -> bool:
+    """Guess that a message was lost; ever more patiently, since workers may just be busy."""
+    told = job.dispatched_at or job.created_at
+    if resend_after_s is None:
+        patience_s = max(settings.ASSAY_JOB_LOST_S, (told - job.created_at).total_seconds())
+        resend_after_s = 5 if job.dispatched_at is None else min(patience_s, MOST_PATIENT_S)
+    return (now - told).total_seconds() > resend_after_s
 
 
 def _take_back(job: Job) -> bool:
@@ -87,11 +97,11 @@ def keep_reaping(stop: threading.Event) -> None:
         reap_once()
 
 
-def reap_once() -> None:
+def reap_once(*, resend_after_s: float | None = None) -> None:
     """Reap, and leave no connection open that a forked child could inherit."""
     with _round:
         try:
-            reap()
+            reap(resend_after_s=resend_after_s)
         except DatabaseError as error:
             _log.warning("reaper could not read", error=str(error))
         finally:

@@ -34,9 +34,7 @@ def dead(people, ended) -> Job:
     return job
 
 
-def test_a_dead_worker_s_job_is_given_to_another(
-    dead, sent, django_capture_on_commit_callbacks
-):
+def test_a_dead_worker_s_job_is_given_to_another(dead, sent, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         n_moved = reaper.reap()
     runner.run(dead.id)
@@ -109,3 +107,24 @@ def test_a_retry_gets_its_attempts_anew_and_keeps_the_fence(dead, sent, people):
 
     dead.refresh_from_db()
     assert (dead.state, dead.attempt, dead.max_attempts) == (State.QUEUED, 2, 4)
+
+
+def test_a_long_wait_makes_it_patient(people, sent):
+    services.enqueue(kind="test", title="Test", team=people.team, user=None, params={})
+    now = timezone.now()
+    Job.objects.update(
+        created_at=now - timedelta(hours=2), dispatched_at=now - timedelta(seconds=60)
+    )
+
+    reaper.reap()
+
+    assert sent == []
+
+
+def test_a_new_worker_is_told_of_all_that_waits(people, sent):
+    job = services.enqueue(kind="test", title="Test", team=people.team, user=None, params={})
+    Job.objects.update(dispatched_at=timezone.now() - timedelta(seconds=3))
+
+    reaper.reap(resend_after_s=2)
+
+    assert sent == [job.id]
