@@ -89,7 +89,6 @@ export function chartOption(
   const hasLegend = chart.series.length > 1;
   return {
     aria: { enabled: true },
-    textStyle: { fontFamily: "inherit" },
     grid: {
       left: 8,
       right: 16,

@@ -36,7 +36,9 @@ export function draw(element: HTMLElement, build: (colours: Palette) => EChartsC
   const chart: EChartsType = init(element, null, { renderer: "canvas" });
   const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const redraw = (): void => {
-    chart.setOption({ animation: !isStill, animationDuration: 300, ...build(palette()) }, true);
+    const { fontFamily } = getComputedStyle(element);
+    const motion = { animation: !isStill, animationDuration: 300 };
+    chart.setOption({ ...motion, textStyle: { fontFamily }, ...build(palette()) }, true);
   };
   redraw();
   const sizes = new ResizeObserver(() => {

@@ -1,12 +1,16 @@
 // Figures in words. Pure, so that they can be tested.
 
-const grouped = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const large = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+const small = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 
-/** A figure with thousands separators and at most six digits that count. */
+/** A figure with thousands separators: all digits of a whole number, else those that count. */
 export function figure(value: unknown): string {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return Number.isFinite(value) ? grouped.format(value) : "–";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
+  if (!Number.isFinite(value)) return "–";
+  if (Number.isInteger(value)) return whole.format(value);
+  return (Math.abs(value) >= 100 ? large : small).format(value);
 }
 
 /** A figure short enough for an axis: 1.5k, 2M. */
@@ -33,8 +37,8 @@ export function size(bytes: number): string {
 /** Seconds as people say them: "12 s", "3 min 20 s". */
 export function seconds(value: number): string {
   if (!Number.isFinite(value)) return "–";
-  const whole = Math.max(0, Math.round(value));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  const rest = Math.max(0, Math.round(value));
+  if (rest < 60) return `${rest} s`;
+  if (rest < 3600) return `${Math.floor(rest / 60)} min ${rest % 60} s`;
+  return `${Math.floor(rest / 3600)} h ${Math.floor((rest % 3600) / 60)} min`;
 }

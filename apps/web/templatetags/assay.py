@@ -38,10 +38,11 @@ _BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 @register.filter
-def number(value: Any, spec: str = ",.6g") -> str:
+def number(value: Any, spec: str = "") -> str:
     """Format a figure with thousands separators: `{{ 1754155|number:",.0f" }}`.
 
-    `spec` is a Python format; text comes back as it is, nothing (None, NaN) as a dash.
+    `spec` is a Python format; without one a whole number keeps all its digits and others those
+    that count. Text comes back as it is, nothing (None, NaN) as a dash.
     """
     if value is None or value == "":
         return ABSENT
@@ -51,16 +52,24 @@ def number(value: Any, spec: str = ",.6g") -> str:
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return ABSENT if math.isnan(value) else ("∞" if value > 0 else "-∞")
-    return _formatted(value, spec)
+    return _formatted(value, spec or "")
 
 
 def _formatted(value: float, spec: str) -> str:
-    if not _FORMAT.fullmatch(spec or ""):
-        spec = ",.6g"
+    if not spec or not _FORMAT.fullmatch(spec):
+        return _plain(value)
     try:
-        return format(value, spec or ",")
+        return format(value, spec)
     except (ValueError, OverflowError):
-        return str(value)
+        return _plain(value)
+
+
+def _plain(value: float) -> str:
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if isinstance(value, int) or abs(value) >= 1e15:
+        return f"{value:.6g}" if abs(value) < 1e300 else str(value)[:24]
+    return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
 @register.filter
@@ -314,7 +323,7 @@ def table_of(block: Mapping[str, Any]) -> dict[str, Any]:
         "heads": [{"text": n, "is_figure": f} for n, f in zip(names, figures, strict=True)],
         "rows": [
             [
-                {"text": number(value, spec or ",.6g"), "is_figure": is_figure}
+                {"text": number(value, spec), "is_figure": is_figure}
                 for value, spec, is_figure in zip(row, formats, figures, strict=False)
             ]
             for row in rows

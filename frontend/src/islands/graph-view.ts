@@ -50,15 +50,15 @@ function styles(groups: string[], colours: Palette): cytoscape.StylesheetJson {
       style: {
         label: "data(title)",
         color: colours.text,
-        "font-size": 11,
+        "font-size": 13,
         "text-valign": "bottom",
         "text-margin-y": 4,
         "text-outline-color": colours.surface,
         "text-outline-width": 2,
         "text-max-width": "110px",
         "text-wrap": "ellipsis",
-        width: 26,
-        height: 26,
+        width: 30,
+        height: 30,
       },
     },
     ...byGroup,
@@ -70,12 +70,13 @@ function styles(groups: string[], colours: Palette): cytoscape.StylesheetJson {
     {
       selector: "node[?current]",
       style: {
-        width: 42,
-        height: 42,
+        width: 46,
+        height: 46,
         "font-weight": "bold",
         "underlay-color": colours.text,
         "underlay-opacity": 0.2,
         "underlay-padding": 8,
+        "underlay-shape": "ellipse",
       },
     },
     {
@@ -109,9 +110,18 @@ function spread(cy: cytoscape.Core): void {
     // The same picture each time: start from a circle, not from chance.
     randomize: false,
     padding: 24,
-    nodeRepulsion: () => 9000,
-    idealEdgeLength: () => 70,
+    nodeRepulsion: () => 5000,
+    idealEdgeLength: () => 50,
   }).run();
+}
+
+/** Show all of it, but never larger than drawn: three things should not fill the page. */
+function fit(cy: cytoscape.Core): void {
+  cy.fit(undefined, 32);
+  if (cy.zoom() > 1.2) {
+    cy.zoom(1.2);
+    cy.center();
+  }
 }
 
 function focusOn(cy: cytoscape.Core, id: string | null): void {
@@ -148,7 +158,7 @@ function tools(cy: cytoscape.Core, element: HTMLElement): HTMLElement {
     button("⤢", "Larger or smaller", () => {
       element.classList.toggle("graph-large");
       cy.resize();
-      cy.fit(undefined, 24);
+      fit(cy);
     }),
   );
   return bar;
@@ -180,6 +190,22 @@ function connectList(cy: cytoscape.Core, element: HTMLElement, nodes: GraphNode[
   }
 }
 
+/** Draw again when the theme or the size changes. */
+function keepFresh(cy: cytoscape.Core, element: HTMLElement, groups: string[]): Dispose {
+  const themes = new MutationObserver(() => cy.style(styles(groups, palette())));
+  themes.observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+  const sizes = new ResizeObserver(() => {
+    cy.resize();
+    fit(cy);
+  });
+  sizes.observe(element);
+  return () => {
+    themes.disconnect();
+    sizes.disconnect();
+    cy.destroy();
+  };
+}
+
 export function start(element: HTMLElement): Dispose | undefined {
   const block = readSource(element) as GraphBlock | null;
   if (block === null || block.nodes.length === 0) return undefined;
@@ -207,16 +233,5 @@ export function start(element: HTMLElement): Dispose | undefined {
     focusOn(cy, null);
   });
   connectList(cy, element, block.nodes);
-  const themes = new MutationObserver(() => cy.style(styles(groups, palette())));
-  themes.observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
-  const sizes = new ResizeObserver(() => {
-    cy.resize();
-    cy.fit(undefined, 24);
-  });
-  sizes.observe(element);
-  return () => {
-    themes.disconnect();
-    sizes.disconnect();
-    cy.destroy();
-  };
+  return keepFresh(cy, element, groups);
 }

@@ -59,7 +59,6 @@ function option(block: TimelineBlock, colours: Palette): Record<string, unknown>
   const label = { color: colours.muted, hideOverlap: true };
   return {
     aria: { enabled: true },
-    textStyle: { fontFamily: "inherit" },
     grid: {
       left: 8,
       right: 24,
