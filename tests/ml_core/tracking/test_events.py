@@ -2,7 +2,7 @@
 
 import math
 
-from ml_core.tracking.events import Event, EventRun, file_run, peak_memory_mb, read_events, relay
+from ml_core.tracking.events import Event, EventRun, file_run, read_events, relay
 from ml_core.tracking.run import NullRun
 
 
@@ -56,13 +56,3 @@ def test_a_run_is_cancelled_when_somebody_asks():
 
 def test_a_relay_leaves_memory_to_the_listener():
     relay(NullRun())(Event("peak_memory", {"mb": 1.0}))
-
-
-def test_the_peak_of_memory_never_falls():
-    before = peak_memory_mb()
-    block = bytearray(50 * 2**20)
-    during = peak_memory_mb()
-
-    del block
-
-    assert peak_memory_mb() >= during > before > 0

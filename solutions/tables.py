@@ -1,0 +1,114 @@
+"""Tables from disk to a solution and back, checked and named as the product would."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ml_core.data.convert import convert
+from ml_core.data.mapping import check_mapping, suggest
+from ml_core.data.read import sniff
+from ml_core.data.validate import Checker
+from ml_core.errors import ConfigError, DataError, Issue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ml_core.data.schema import Schema
+    from ml_core.typing import Frame
+    from solutions.registry import AnySolution
+
+ENDINGS = (".parquet", ".pq", ".csv", ".tsv", ".txt")
+
+
+def read_table(
+    path: Path,
+    schema: Schema,
+    progress: Callable[[int, float], None] = lambda _rows, _share: None,
+) -> Frame:
+    """Read a CSV or Parquet file, or all such files of a folder by name, as one table.
+
+    Columns are found by name and alias. The result has the schema's names and types, and `row`,
+    which counts from 1.
+    Raises: DataError: if a file cannot be read, a column is missing, or a value breaks a rule.
+    """
+    checker = Checker(schema)
+    parts = [_read_one(file, schema, checker, progress) for file in _files(path)]
+    errors = checker.finish().errors
+    if errors:
+        raise DataError(errors)
+    frame = pl.concat(parts, how="diagonal")
+    numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row")
+    return frame.with_columns(numbers)
+
+
+def check_rules(solution: AnySolution, frame: Frame) -> None:
+    """Apply the solution's own rules. Raises: DataError: with the rows that break one."""
+    from solutions.api import TableBatch  # noqa: PLC0415  keeps reading a table free of it
+
+    errors = [i for i in solution.validate(TableBatch(frame)) if i.severity == "error"]
+    if errors:
+        raise DataError(errors)
+
+
+def write_table(frame: Frame, path: Path) -> None:
+    """Write by the ending of the name: Parquet, CSV or JSON (one object a row)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writers: dict[str, Callable[[Path], object]] = {
+        ".parquet": frame.write_parquet,
+        ".pq": frame.write_parquet,
+        ".csv": lambda to: _safe_for_sheets(frame).write_csv(to),
+        ".json": frame.write_json,
+    }
+    check_ending(path)
+    writers[path.suffix.lower()](path)
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a name that `write_table` could not write to, before the work is done."""
+    if path.suffix.lower() not in {".parquet", ".pq", ".csv", ".json"}:
+        message = (
+            "The name of a result must end in .parquet, .csv or .json. "
+            f"Got {path.name!r}. Change the ending."
+        )
+        raise ConfigError(message)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    found = sorted(file for file in path.glob("*") if file.suffix.lower() in ENDINGS)
+    if not found:
+        message = (
+            f"Data must be a CSV or Parquet file, or a folder of such files. Got {str(path)!r}, "
+            "which holds none. Check the path."
+        )
+        raise DataError(Issue("no_file", message))
+    return found
+
+
+def _read_one(
+    path: Path, schema: Schema, checker: Checker, progress: Callable[[int, float], None]
+) -> Frame:
+    with path.open("rb") as stream:
+        sniffed = sniff(stream, path.name)
+        mapping = suggest(schema, sniffed.columns)
+        issues = [
+            i for i in check_mapping(schema, sniffed.columns, mapping) if i.severity == "error"
+        ]
+        if issues:
+            raise DataError(issues)
+        out = io.BytesIO()
+        convert(stream, sniffed, schema, mapping, checker=checker, out=out, progress=progress)
+    out.seek(0)
+    return pl.read_parquet(out)
+
+
+def _safe_for_sheets(frame: Frame) -> Frame:
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
+    text = pl.selectors.string()
+    risky = text.str.contains(r"^[=+\-@\t\r]")
+    return frame.with_columns(pl.when(risky).then("'" + text).otherwise(text).name.keep())
