@@ -6,6 +6,7 @@ import logging.config
 from typing import Any
 
 import structlog
+from structlog.dev import plain_traceback
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -22,7 +23,7 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
     last: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain_traceback)]
     )
     return {
         "version": 1,
