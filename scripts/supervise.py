@@ -89,9 +89,9 @@ class Child:
 
 def children() -> list[Child]:
     """Return what makes up the product on one machine."""
-    celery = [str(BIN / "celery"), "-A", "apps.config.celery"]
+    celery = [str(BIN / "celery"), "--quiet", "-A", "apps.config.celery"]
     web = [
-        str(BIN / "granian"), "--interface", "asgi", "--host", HOST, "--port", PORT,
+        str(BIN / "granian"), "--interface", "asginl", "--host", HOST, "--port", PORT,
         "--workers", os.environ.get("ASSAY_WEB_WORKERS", "2"), "--no-ws", "--log-level", "warning",
         "--respawn-failed-workers", "--backlog", "2048", "apps.config.asgi:application",
     ]  # fmt: skip

@@ -49,7 +49,8 @@ _POSTGRES = [
     f"""CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON {_TABLE}
     FOR EACH ROW EXECUTE FUNCTION audit_refuse()""",
 ]
-_DROP = {
+INSTALL = {"sqlite": _SQLITE, "postgresql": _POSTGRES}
+REMOVE = {
     "sqlite": ["DROP TRIGGER IF EXISTS audit_no_delete", "DROP TRIGGER IF EXISTS audit_no_update"],
     "postgresql": [
         f"DROP TRIGGER IF EXISTS audit_no_change ON {_TABLE}",
@@ -60,12 +61,11 @@ _DROP = {
 
 def install(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Put the triggers on the table."""
-    vendor = schema_editor.connection.vendor
-    for statement in {"sqlite": _SQLITE, "postgresql": _POSTGRES}[vendor]:
+    for statement in INSTALL[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)
 
 
 def remove(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Take the triggers off the table, so that it can be altered or emptied by a test."""
-    for statement in _DROP[schema_editor.connection.vendor]:
+    for statement in REMOVE[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)

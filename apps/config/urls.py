@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
@@ -18,9 +19,9 @@ _PREFIXES = {
     "jobs": "jobs/",
     "audit": "audit/",
     "accounts": "settings/",
-    "experiments": "runs/",
+    "experiments": "",
     "registry": "models/",
-    "inference": "results/",
+    "inference": "",
     "web": "",
 }
 
@@ -29,6 +30,9 @@ def _has(app: str, module: str) -> bool:
     ready = f"apps.{app}" in settings.INSTALLED_APPS
     return ready and find_spec(f"apps.{app}.{module}") is not None
 
+
+# The admin pages ask for the second factor as well.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler400 = "apps.web.errors.bad_request"
 handler403 = "apps.web.errors.forbidden"
@@ -40,11 +44,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
         path(prefix, include(f"apps.{app}.urls"))
         for app, prefix in _PREFIXES.items()
         if _has(app, "urls")
-    ),
-    *(
-        path("solutions/", include(f"apps.{app}.solution_urls"))
-        for app in ("experiments", "inference")
-        if _has(app, "solution_urls")
     ),
     path("accounts/", include("apps.accounts.entrance")),
     path("admin/", admin.site.urls),

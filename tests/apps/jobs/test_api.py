@@ -10,7 +10,7 @@ from apps.jobs.models import Job, State
 @pytest.fixture
 def job(people) -> Job:
     return services.enqueue(
-        kind="score", title="Score May", team=people.team, user=people.alice, params={}
+        kind="of-no-app", title="Score May", team=people.team, user=people.alice, params={}
     )
 
 

@@ -203,7 +203,7 @@ def test_progress_is_written_at_most_every_half_second(make, django_assert_max_n
 
 
 def test_rate_and_time_left_follow_from_progress(make, monkeypatch):
-    clock = iter(float(second) for second in range(0, 1000))
+    clock = iter(float(second) for second in range(1000))
     job = make(lambda job, run: "")
     claimed = runner.claim(job.id)
     monkeypatch.setattr("apps.jobs.progress.time.monotonic", lambda: next(clock))

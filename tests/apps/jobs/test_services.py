@@ -8,7 +8,11 @@ from apps.jobs.models import State
 def test_it_dispatches_after_the_commit(people, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         job = services.enqueue(
-            kind="train", title="Train", team=people.team, user=people.alice, params={"run": "1"}
+            kind="of-no-app",
+            title="Train",
+            team=people.team,
+            user=people.alice,
+            params={"run": "1"},
         )
 
     job.refresh_from_db()
