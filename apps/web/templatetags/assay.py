@@ -65,10 +65,12 @@ def _formatted(value: float, spec: str) -> str:
 
 
 def _plain(value: float) -> str:
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) >= 1e300:
+        return f"{'-' if value < 0 else ''}10^{int(math.log10(abs(value)))}"
+    if abs(value) >= 1e15:
+        return f"{value:.6g}"
+    if value == int(value):
         return f"{int(value):,}"
-    if isinstance(value, int) or abs(value) >= 1e15:
-        return f"{value:.6g}" if abs(value) < 1e300 else str(value)[:24]
     return f"{value:,.2f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
