@@ -1,0 +1,123 @@
+"""Tables that people brought: the thing itself, and each state of it."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.urls import reverse
+
+from apps.accounts.models import TeamOwned, TeamOwnedQuerySet
+
+
+class VersionState(models.TextChoices):
+    UPLOADED = "uploaded", "Uploaded"
+    MAPPING = "mapping", "Needs mapping"
+    CHECKING = "checking", "Checking"
+    READY = "ready", "Ready"
+    REJECTED = "rejected", "Rejected"
+    FAILED = "failed", "Failed"
+
+
+class DatasetQuerySet(TeamOwnedQuerySet):
+    def with_newest(self) -> Self:
+        """Add what a list shows of the newest version, in the same query."""
+        newest = DatasetVersion.objects.filter(dataset=models.OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            newest_number=models.Subquery(newest.values("number")[:1]),
+            newest_state=models.Subquery(newest.values("state")[:1]),
+            newest_rows=models.Subquery(newest.values("n_rows")[:1]),
+            newest_size=models.Subquery(newest.values("size_bytes")[:1]),
+            newest_at=models.Subquery(newest.values("created_at")[:1]),
+        )
+
+
+class Dataset(TeamOwned):
+    """A table for one solution, with its versions."""
+
+    name = models.CharField(max_length=120)
+    solution = models.CharField(max_length=32, db_index=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        indexes: ClassVar = [models.Index(fields=["team", "-created_at"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("datasets:detail", args=[self.pk])
+
+
+class DatasetVersionQuerySet(TeamOwnedQuerySet):
+    def ready(self) -> Self:
+        """Keep versions that can be trained on and scored."""
+        return self.filter(state=VersionState.READY)
+
+    def light(self) -> Self:
+        """Leave out what only the page of one version needs."""
+        return self.defer("columns", "report", "issues")
+
+
+class DatasetVersion(TeamOwned):
+    """One file as it came, what its columns mean, and the checked table made of it.
+
+    `source_blob` is the file, `prepared_blob` the Parquet with the schema's names and `row`.
+    `columns` tells names and types only: values stay in the encrypted file.
+    """
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=12, choices=VersionState, default=VersionState.UPLOADED, db_index=True
+    )
+    filename = models.CharField(max_length=255)
+    format = models.CharField(max_length=8, choices=[("csv", "CSV"), ("parquet", "Parquet")])
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64)
+    source_blob = models.CharField(max_length=200)
+    columns = models.JSONField(default=list)
+    mapping = models.JSONField(default=dict)
+    prepared_blob = models.CharField(max_length=200, blank=True)
+    n_rows = models.PositiveBigIntegerField(null=True, blank=True)
+    report = models.JSONField(default=dict)
+    issues = models.JSONField(default=list)
+    issues_blob = models.CharField(max_length=200, blank=True)
+    n_issues = models.PositiveBigIntegerField(default=0)
+    error = models.TextField(blank=True)
+    job = models.ForeignKey(
+        "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    time_min = models.DateTimeField(null=True, blank=True)
+    time_max = models.DateTimeField(null=True, blank=True)
+
+    objects = DatasetVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="one_version_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset.name} v{self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("datasets:version", args=[self.pk])
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == VersionState.READY
+
+    @property
+    def can_be_mapped(self) -> bool:
+        """Whether columns may be chosen: until the table is ready, and not while it is checked."""
+        return self.state not in {VersionState.READY, VersionState.CHECKING}
+
+    @property
+    def ignored(self) -> list[str]:
+        """Columns of the file that mean nothing to the solution."""
+        used = set(self.mapping.values())
+        return [column["name"] for column in self.columns if column["name"] not in used]

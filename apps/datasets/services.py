@@ -1,0 +1,243 @@
+"""What changes datasets: take in a file, say what its columns mean, read it, remove it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.db import transaction
+from django.db.models import Max, ProtectedError
+
+from apps.audit.services import record
+from apps.catalog.services import solution as find_solution
+from apps.datasets import storage
+from apps.datasets.errors import ConflictError
+from apps.datasets.models import Dataset, DatasetVersion, VersionState
+from apps.jobs.services import enqueue
+from ml_core.data.mapping import check_mapping, is_sure, suggestions
+from ml_core.data.read import sniff
+from ml_core.errors import DataError, Issue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from apps.accounts.models import Team, User
+    from apps.jobs.models import Job
+    from ml_core.data.preview import Sniffed
+    from ml_core.typing import Frame
+
+Mapped = Literal["auto"] | dict[str, str]
+COPY_BYTES = 2**20
+
+
+def receive(  # noqa: PLR0913  who, for whom, what for, under which name, and the file
+    *,
+    user: User | None,
+    team: Team,
+    solution: str,
+    name: str,
+    filename: str,
+    stream: BinaryIO,
+    dataset: Dataset | None = None,
+    mapping: Mapped | None = None,
+) -> DatasetVersion:
+    """Take in a file: encrypt it on the way, look into it, and keep it as a new version.
+
+    With `mapping="auto"` it is checked at once if its columns leave no question; with columns
+    named, it is. Without, a person confirms them. Nothing is kept of a file that is refused.
+
+    Raises: DataError: if it is no table, or the mapping does not fit it.
+    """
+    with storage.write("uploads") as blob:
+        while piece := stream.read(COPY_BYTES):
+            blob.write(piece)
+    return adopt(
+        blob, user=user, team=team, solution=solution, name=name, filename=filename,
+        dataset=dataset, mapping=mapping,
+    )  # fmt: skip
+
+
+def adopt(  # noqa: PLR0913  as receive
+    blob: storage.BlobWriter,
+    *,
+    user: User | None,
+    team: Team,
+    solution: str,
+    name: str,
+    filename: str,
+    dataset: Dataset | None = None,
+    mapping: Mapped | None = None,
+) -> DatasetVersion:
+    """Make a version of a file that is stored already, or remove the file."""
+    try:
+        with storage.open_blob(blob.name) as stream:
+            sniffed = sniff(stream, filename)
+        chosen = _choose(solution, sniffed, mapping)
+        with transaction.atomic():
+            version = _add(
+                blob, sniffed, user, team, filename, _dataset(dataset, solution, name, team, user)
+            )
+            if chosen is not None:
+                confirm_mapping(version, chosen, user)
+    except BaseException:
+        storage.delete(blob.name)
+        raise
+    return version
+
+
+def _choose(slug: str, sniffed: Sniffed, mapping: Mapped | None) -> dict[str, str] | None:
+    """Return the mapping to go on with, or None if a person has to confirm one."""
+    schema = find_solution(slug).inputs()
+    if mapping is None:
+        return None
+    if mapping == "auto":
+        found = suggestions(schema, sniffed.columns)
+        sure = is_sure(schema, found)
+        return {key: suggestion.source for key, suggestion in found.items()} if sure else None
+    _refuse_bad_mapping(schema, sniffed, mapping)
+    return mapping
+
+
+def _refuse_bad_mapping(schema: Any, sniffed: Sniffed, mapping: Mapping[str, str]) -> None:
+    if issues := check_mapping(schema, sniffed.columns, mapping):
+        raise DataError(issues)
+
+
+def _dataset(
+    dataset: Dataset | None, solution: str, name: str, team: Team, user: User | None
+) -> Dataset:
+    if dataset is None:
+        return Dataset.objects.create(
+            name=name[:120], solution=solution, team=team, created_by=user
+        )
+    # One at a time: two files sent at once get different numbers.
+    return Dataset.objects.select_for_update().get(pk=dataset.pk)
+
+
+def _add(
+    blob: storage.BlobWriter,
+    sniffed: Sniffed,
+    user: User | None,
+    team: Team,
+    filename: str,
+    dataset: Dataset,
+) -> DatasetVersion:
+    newest = dataset.versions.aggregate(newest=Max("number"))["newest"] or 0
+    version = DatasetVersion.objects.create(
+        dataset=dataset,
+        team=team,
+        created_by=user,
+        number=newest + 1,
+        state=VersionState.MAPPING,
+        filename=filename[-255:],
+        format=sniffed.format,
+        size_bytes=blob.size,
+        sha256=blob.sha256,
+        source_blob=blob.name,
+        columns=[{"name": c.name, "dtype": c.dtype, "samples": []} for c in sniffed.columns],
+        n_rows=sniffed.n_rows,
+    )
+    record(
+        "dataset.received", actor=user, team=team, thing=version, sha256=blob.sha256,
+        size_bytes=blob.size, format=sniffed.format, solution=dataset.solution,
+    )  # fmt: skip
+    return version
+
+
+def preview(version: DatasetVersion) -> Sniffed:
+    """Look into the file of a version again; values are never kept outside of it."""
+    with storage.open_blob(version.source_blob) as stream:
+        return sniff(stream, version.filename)
+
+
+@transaction.atomic
+def confirm_mapping(version: DatasetVersion, mapping: Mapping[str, str], user: User | None) -> Job:
+    """Say which column means what, and have the file checked and prepared.
+
+    `mapping` is schema name -> column of the file; an empty one leaves a column out.
+
+    Raises: DataError: if it does not fit. ConflictError: if the version is past that.
+    """
+    version = DatasetVersion.objects.select_for_update().get(pk=version.pk)
+    if not version.can_be_mapped:
+        message = (
+            f"Columns must be mapped before a version is checked. This one is {version.state}. "
+            "Upload the file again as a new version."
+        )
+        raise ConflictError(message)
+    chosen = {name: source for name, source in mapping.items() if source}
+    schema = find_solution(version.dataset.solution).inputs()
+    _refuse_bad_mapping(schema, preview(version), chosen)
+    job = enqueue(
+        kind="ingest",
+        title=f"Check {version.dataset.name} v{version.number}",
+        team=version.team,
+        user=user,
+        params={"version": str(version.pk)},
+    )
+    DatasetVersion.objects.filter(pk=version.pk).update(
+        mapping=chosen, state=VersionState.CHECKING, job=job, error="", issues=[], n_issues=0
+    )
+    record("dataset.mapped", actor=user, team=version.team, thing=version, mapping=chosen)
+    return job
+
+
+def load_frame(version: DatasetVersion, columns: Sequence[str] | None = None) -> Frame:
+    """Return the checked table: the schema's names, and `row` from 1, in the order of the file.
+
+    Raises: DataError: if the version is not ready.
+    """
+    if not version.is_ready:
+        message = (
+            f"A dataset version must be ready to be read. This one is {version.state}. "
+            "Wait until it is checked, or correct it."
+        )
+        raise DataError(Issue("not_ready", message))
+    with storage.open_blob(version.prepared_blob) as stream:
+        return pl.DataFrame(pq.read_table(stream, columns=list(columns) if columns else None))
+
+
+def load_page(version: DatasetVersion, start: int, count: int) -> Frame:
+    """Return some rows of the checked table, reading no more of it than needed."""
+    with storage.open_blob(version.prepared_blob) as stream:
+        file = pq.ParquetFile(stream)
+        found, before = file.schema_arrow.empty_table(), 0
+        for group in range(file.metadata.num_row_groups):
+            n_rows = file.metadata.row_group(group).num_rows
+            missing = count - found.num_rows
+            at = start + found.num_rows - before
+            if missing and 0 <= at < n_rows:
+                found = pa.concat_tables([found, file.read_row_group(group).slice(at, missing)])
+            before += n_rows
+        return pl.DataFrame(found)
+
+
+@transaction.atomic
+def delete(thing: Dataset | DatasetVersion, user: User) -> None:
+    """Remove a dataset or a version with its files, for good.
+
+    Raises: ConflictError: if a training or a result was made from it.
+    """
+    versions = [thing] if isinstance(thing, DatasetVersion) else list(thing.versions.all())
+    blobs = [
+        name for v in versions for name in (v.source_blob, v.prepared_blob, v.issues_blob) if name
+    ]
+    digests = [version.sha256 for version in versions]
+    record("dataset.deleted", actor=user, team=thing.team, thing=thing, sha256=digests)
+    try:
+        thing.delete()
+    except ProtectedError as error:
+        message = (
+            "A dataset must be unused to be deleted. A training or a result was made from this "
+            "one. Keep it: it is the proof of what they were made from."
+        )
+        raise ConflictError(message) from error
+    transaction.on_commit(partial(_delete_blobs, blobs))
+
+
+def _delete_blobs(names: Sequence[str]) -> None:
+    for name in names:
+        storage.delete(name)

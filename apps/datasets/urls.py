@@ -1,0 +1,21 @@
+"""Addresses of datasets."""
+
+from django.urls import path
+
+from apps.datasets import version_views, views
+
+app_name = "datasets"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("upload/", views.upload, name="upload"),
+    path("<uuid:dataset_id>/", views.detail, name="detail"),
+    path("<uuid:dataset_id>/upload/", views.upload_version, name="upload_version"),
+    path("<uuid:dataset_id>/delete/", views.delete, name="delete"),
+    path("versions/<uuid:version_id>/", version_views.version, name="version"),
+    path("versions/<uuid:version_id>/live/", version_views.live, name="live"),
+    path("versions/<uuid:version_id>/mapping/", version_views.mapping, name="mapping"),
+    path("versions/<uuid:version_id>/issues.csv", version_views.issues, name="issues"),
+    path("versions/<uuid:version_id>/browse/", version_views.browse, name="browse"),
+    path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
+    path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
+]

@@ -1,0 +1,173 @@
+"""Pages of one version: what its columns mean, its check, its quality, its rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from apps.accounts.policies import UserRequest, allowed, can, require
+from apps.catalog.services import registry
+from apps.catalog.services import solution as find_solution
+from apps.datasets import services, storage
+from apps.datasets.errors import ConflictError
+from apps.datasets.forms import MappingForm, mapping_rows
+from apps.datasets.models import DatasetVersion
+from apps.datasets.quality import quality_report
+from ml_core.data.mapping import suggestions
+from ml_core.errors import DataError
+
+if TYPE_CHECKING:
+    import uuid
+
+    from django.http import HttpResponse
+
+    from ml_core.data.preview import Sniffed
+    from ml_core.data.schema import Schema
+
+PER_PAGE = 50
+STOP_POLLING = 286
+
+
+@allowed("datasets.view")
+def version(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
+    found = _version(request, version_id)
+    return render(request, "datasets/version.html", _context(request, found))
+
+
+@allowed("datasets.view")
+def live(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
+    """The progress of a check; the page is loaded again when it has ended."""
+    found = _version(request, version_id)
+    if found.state == "checking":
+        return render(request, "datasets/_checking.html", {"version": found, "job": found.job})
+    response = render(request, "datasets/_checking.html", {"version": found}, status=STOP_POLLING)
+    response["HX-Refresh"] = "true"
+    return response
+
+
+def _context(request: UserRequest, found: DatasetVersion) -> dict[str, Any]:
+    return {
+        "version": found,
+        "dataset": found.dataset,
+        "job": found.job,
+        "solution": registry().solutions.get(found.dataset.solution),
+        "report": quality_report(found) if found.report else [],
+        "warnings": [issue for issue in found.issues if issue["severity"] == "warning"],
+        "errors": [issue for issue in found.issues if issue["severity"] == "error"],
+        "may_map": can(request.user, "datasets.upload", found),
+        "may_delete": can(request.user, "datasets.delete", found),
+        "may_download": can(request.user, "results.download", found),
+        "may_train": can(request.user, "solutions.train", found),
+        "may_score": can(request.user, "solutions.score", found),
+    }
+
+
+@allowed("datasets.upload")
+def mapping(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
+    found = _version(request, version_id, "datasets.upload")
+    if not found.can_be_mapped:
+        return redirect(found)
+    schema = find_solution(found.dataset.solution).inputs()
+    sniffed = services.preview(found)
+    if request.method != "POST":
+        start = found.mapping or {
+            name: guess.source for name, guess in suggestions(schema, sniffed.columns).items()
+        }
+        form = MappingForm(schema, sniffed, initial=start)
+        return _mapping_page(request, found, schema, sniffed, form)
+    form = MappingForm(schema, sniffed, request.POST)
+    try:
+        if form.is_valid():
+            services.confirm_mapping(found, form.mapping(), request.user)
+            return redirect(found)
+    except DataError as error:
+        for issue in error.issues:
+            form.add_error(issue.column if issue.column in form.fields else None, issue.message)
+    return _mapping_page(request, found, schema, sniffed, form)
+
+
+def _mapping_page(
+    request: UserRequest,
+    found: DatasetVersion,
+    schema: Schema,
+    sniffed: Sniffed,
+    form: MappingForm,
+) -> HttpResponse:
+    rows = mapping_rows(form, schema, sniffed, suggestions(schema, sniffed.columns))
+    chosen = {row["field"].value() for row in rows}
+    context = {
+        "version": found,
+        "dataset": found.dataset,
+        "form": form,
+        "rows": rows,
+        "missing": [row["column"] for row in rows if row["is_missing"]],
+        "unsure": [row for row in rows if row["suggestion"] and not row["suggestion"].is_sure],
+        "ignored": [preview for preview in sniffed.columns if preview.name not in chosen],
+        "samples": {preview.name: list(preview.samples) for preview in sniffed.columns},
+    }
+    return render(request, "datasets/mapping.html", context, status=422 if form.errors else 200)
+
+
+@allowed("datasets.view")
+def browse(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
+    """A page of the checked rows, as a fragment."""
+    found = _version(request, version_id)
+    if not found.is_ready:
+        raise Http404
+    page = Paginator(range(found.n_rows or 0), PER_PAGE).get_page(request.GET.get("page"))
+    frame = services.load_page(found, max(0, page.start_index() - 1), PER_PAGE)
+    context = {"version": found, "page_obj": page, "names": frame.columns, "rows": frame.rows()}
+    return render(request, "datasets/_browse.html", context)
+
+
+@allowed("datasets.view")
+def issues(request: UserRequest, version_id: uuid.UUID) -> FileResponse:
+    """All reasons as a file."""
+    found = _version(request, version_id)
+    if not found.issues_blob:
+        raise Http404
+    return FileResponse(
+        storage.open_blob(found.issues_blob),
+        as_attachment=True,
+        filename=f"issues-{found.pk}.csv",
+        content_type="text/csv; charset=utf-8",
+    )
+
+
+@allowed("results.download")
+def file(request: UserRequest, version_id: uuid.UUID) -> FileResponse:
+    """The file as it came."""
+    found = _version(request, version_id, "results.download")
+    return FileResponse(
+        storage.open_blob(found.source_blob),
+        as_attachment=True,
+        filename=found.filename,
+        content_type="application/octet-stream",
+    )
+
+
+@require_POST
+@allowed("datasets.delete")
+def delete(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
+    found = _version(request, version_id, "datasets.delete")
+    try:
+        services.delete(found, request.user)
+    except ConflictError as error:
+        messages.warning(request, str(error))
+        return redirect(found)
+    messages.success(request, f"{found} is deleted, with its files.")
+    return redirect(found.dataset)
+
+
+def _version(
+    request: UserRequest, version_id: uuid.UUID, action: str = "datasets.view"
+) -> DatasetVersion:
+    rows = DatasetVersion.objects.select_related("dataset", "team", "created_by", "job")
+    found: DatasetVersion = get_object_or_404(rows, pk=version_id)
+    require(request.user, action, found)
+    return found
