@@ -1,0 +1,1 @@
+"""Trainings: what was learnt from which data with which options, and how it went."""

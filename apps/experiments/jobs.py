@@ -1,0 +1,103 @@
+"""The job of training: hand the data to a child process, listen, keep what it made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from apps.catalog.services import solution as find_solution
+from apps.datasets.services import load_frame
+from apps.experiments import services
+from apps.experiments.child import KEY_ID
+from apps.experiments.models import TrainingRun
+from apps.experiments.tracking import DatabaseRun
+from ml_core.data.complete import complete
+from ml_core.plain import plain
+from apps.jobs.models import State
+from apps.jobs.progress import LostLeaseError
+from apps.jobs.registry import handler
+from apps.registry.services import register
+from ml_core.security.cipher import KEY_BYTES, EncryptingWriter, Key
+from ml_core.tracking.events import relay
+from ml_core.train.launch import spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from apps.jobs.models import Job
+    from apps.jobs.progress import JobRun
+
+CHILD = "apps.experiments.child:train"
+
+
+@handler("train", on_end=services.end)
+def train(job: Job, run: JobRun) -> str:
+    """Train a model; an attempt after a crash begins anew and replaces its figures."""
+    training = TrainingRun.objects.select_related(
+        "team", "created_by", "dataset_version__dataset"
+    ).get(pk=job.params["run"])
+    if training.state == State.SUCCEEDED:
+        return training.get_absolute_url()
+    services.begin(training)
+    told = DatabaseRun(training, run)
+    with _private_folder() as folder:
+        payload = _payload(training, folder, told)
+        found = spawn(
+            CHILD, payload, on_event=relay(told), cancelled=told.cancelled, seed=training.seed
+        )
+        told.flush()
+        told.stage("Registering")
+        _keep(training, found, run)
+    return training.get_absolute_url()
+
+
+def _payload(training: TrainingRun, folder: Path, told: DatabaseRun) -> dict[str, Any]:
+    """Seal the data for the child, so that no plain row touches the disk."""
+    told.stage("Preparing")
+    solution = find_solution(training.solution)
+    frame = complete(load_frame(training.dataset_version), solution.inputs())
+    told.log(f"{frame.height:,} rows of {training.dataset_version.dataset.name}")
+    key = Key(KEY_ID, os.urandom(KEY_BYTES))
+    data, out = folder / "data.sealed", folder / "bundle"
+    out.mkdir(mode=0o700)
+    with data.open("wb") as raw, EncryptingWriter(raw, key) as sealed:
+        frame.write_parquet(sealed, compression="lz4")
+    kind = type(solution)
+    return {
+        "solution": f"{kind.__module__}:{kind.__qualname__}",
+        "options": training.options,
+        "data": str(data),
+        "key": key.secret.hex(),
+        "out": str(out),
+    }
+
+
+def _keep(training: TrainingRun, found: dict[str, Any], run: JobRun) -> None:
+    metrics = plain(found["metrics"])
+    model = register(training, Path(found["bundle"]), metrics)
+    with transaction.atomic():
+        if not run.renew():
+            raise LostLeaseError("Another worker has taken this training over.")
+        training.state, training.finished_at = State.SUCCEEDED, timezone.now()
+        training.metrics, training.how_split = model.metrics, found["how"]
+        training.save(update_fields=["state", "finished_at", "metrics", "how_split"])
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Give a folder that only this user reads, and that is gone afterwards."""
+    root = Path(settings.ASSAY_CACHE_DIR) / "runs"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

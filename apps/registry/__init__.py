@@ -1,0 +1,1 @@
+"""Models by stage: bundles kept encrypted and signed, promoted by people."""
