@@ -115,14 +115,15 @@ def _mapping_page(
 
 @allowed("datasets.view")
 def browse(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
-    """A page of the checked rows, as a fragment."""
+    """A page of the checked rows: a fragment for the page of the version, or a page of its own."""
     found = _version(request, version_id)
     if not found.is_ready:
         raise Http404
     page = Paginator(range(found.n_rows or 0), PER_PAGE).get_page(request.GET.get("page"))
     frame = services.load_page(found, max(0, page.start_index() - 1), PER_PAGE)
     context = {"version": found, "page_obj": page, "names": frame.columns, "rows": frame.rows()}
-    return render(request, "datasets/_browse.html", context)
+    is_fragment = request.headers.get("HX-Request") == "true"
+    return render(request, f"datasets/{'_' if is_fragment else ''}browse.html", context)
 
 
 @allowed("datasets.view")
