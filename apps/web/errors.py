@@ -119,6 +119,13 @@ BAD_REQUEST = Problem(
     "bad-request",
     "Go back, load the page again and try once more.",
 )
+WRONG_METHOD = Problem(
+    405,
+    "Not this way",
+    "This address does not take such a request. Nothing was changed.",
+    "wrong-method",
+    "Go back to the page that you came from, and use its buttons.",
+)
 INVALID = Problem(
     400,
     "Not valid",
@@ -279,6 +286,10 @@ class ErrorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if response.status_code == WRONG_METHOD.status and not response.content:
+            allow = response.get("Allow", "")
+            response = respond(request, WRONG_METHOD)
+            response["Allow"] = allow
         response["X-Request-ID"] = request_id()
         return response
 

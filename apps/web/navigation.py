@@ -55,7 +55,7 @@ SECTIONS: tuple[Section, ...] = (
         ),
     ),
     Section(
-        "Models",
+        "Learning",
         (
             Entry("Trainings", "/runs/", icon="chart-line", action="runs.view"),
             Entry("Models", "/models/", icon="box", action="models.view"),

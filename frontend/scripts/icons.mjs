@@ -8,7 +8,7 @@ const outline = join(here, "node_modules", "@tabler", "icons", "icons", "outline
 const rooms = ["apps", "solutions", "tests/dummy_solution", "frontend/src"];
 const kinds = /\.(html|py|ts)$/;
 // {% icon "x" %}, icon="x", icon: ClassVar[str] = "x"; more names may follow in either branch of an if.
-const named = /\bicon\b[^"\n]{0,24}"([a-z][a-z0-9-]*)"/g;
+const named = /\bicon(?:: [^"=\n]*)?\s*=?\s*"([a-z][a-z0-9-]*)"/g;
 // Names that are put together while the program runs.
 const always = [
   "cube",
@@ -72,4 +72,7 @@ const sprite = `<svg xmlns="http://www.w3.org/2000/svg">\n${symbols.join("\n")}\
 mkdirSync(join(here, "src", "generated"), { recursive: true });
 writeFileSync(join(here, "src", "generated", "icons.svg"), sprite);
 console.log(`${symbols.length} icons, ${Math.round(sprite.length / 1024)} kB`);
-if (unknown.length > 0) console.warn(`No such icon in Tabler's outline set: ${unknown.join(", ")}`);
+if (unknown.length > 0) {
+  console.warn(`No such icon in Tabler's outline set: ${unknown.join(", ")}`);
+  if (process.argv.includes("--strict")) process.exitCode = 1;
+}

@@ -187,3 +187,12 @@ def test_a_form_without_token_is_told_that_nothing_changed(alice):
     assert response.status_code == 403
     assert b"nothing was changed" in response.content
     assert alice.theme == "auto"
+
+
+@pytest.mark.django_db
+def test_a_wrong_method_is_answered_with_words(login, alice):
+    response = login(alice).get("/theme/")
+
+    assert response.status_code == 405
+    assert response["Allow"] == "POST"
+    assert b"Nothing was changed" in response.content
