@@ -4,7 +4,7 @@ In a test of your own:
 
     from solutions.testing import checks_for
 
-    @pytest.mark.parametrize("check", checks_for(solution), ids=str)
+    @pytest.mark.parametrize("check", list(checks_for(solution)), ids=str)
     def test_contract(check):
         check()
 """

@@ -49,10 +49,8 @@ def by_time(frame: Frame, time: str, *, valid: Share, test: Share, gap: timedelt
         "valid": (moments >= valid_from) & (moments < test_from - gap),
         "test": moments >= test_from,
     }
-    how = (
-        f"By {time}: validation from {_text(valid_from)}, test from {_text(test_from)}, "
-        f"{gap.total_seconds() / 86400:g} days apart."
-    )
+    apart = f", {gap.total_seconds() / 86400:g} days apart" if gap else ""
+    how = f"By {time}: validation from {_text(valid_from)}, test from {_text(test_from)}{apart}."
     return _cut({name: mask.arg_true().to_numpy() for name, mask in parts.items()}, how)
 
 

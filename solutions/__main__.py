@@ -1,0 +1,264 @@
+"""Solutions without the product: `python -m solutions list|check|train|evaluate|predict`.
+
+Exit codes: 0 done, 1 the work failed, 2 the data or the command must be corrected, 130 stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from ml_core.errors import AssayError, ConfigError, DataError
+from ml_core.tracking.console import ConsoleRun
+from solutions.api import TableBatch
+from solutions.registry import AnySolution, Registry
+from solutions.tables import check_ending, check_rules, read_table, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ml_core.typing import Frame
+
+ALLOWED = "ASSAY_SOLUTIONS_ALLOWED"
+CORRECT, FAILED, WRONG, STOPPED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors of ours are told in a sentence."""
+    args = _parser().parse_args(arguments)
+    try:
+        code: int = args.command(args)
+    except DataError as error:
+        _tell_issues(error)
+        return WRONG
+    except ConfigError as error:
+        _say(f"Error: {error}")
+        return WRONG
+    except AssayError as error:
+        _say(f"Error: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        _say("Stopped. Nothing was kept.")
+        return STOPPED
+    return code
+
+
+def list_solutions(_: argparse.Namespace) -> int:
+    """Name what there is, and what is broken."""
+    registry = _registry()
+    for solution in registry:
+        print(f"{solution.slug:<16}{solution.version:<10}{solution.title}: {solution.summary}")
+    for broken in registry.broken:
+        print(f"{broken.name:<16}broken    {broken.source}: {broken.reason}")
+    return CORRECT
+
+
+def check(args: argparse.Namespace) -> int:
+    """Run the conformance kit."""
+    from solutions.testing import ContractError, checks_for  # noqa: PLC0415  not needed elsewhere
+
+    n_failed = n_checks = 0
+    for one in checks_for(_solution(args)):
+        n_checks += 1
+        try:
+            one()
+        except (ContractError, AssayError) as error:
+            n_failed += 1
+            print(f"FAIL  {one.name}: {error}", flush=True)
+        else:
+            print(f"ok    {one.name}", flush=True)
+    print(f"{n_checks - n_failed} of {n_checks} checks passed.")
+    return FAILED if n_failed else CORRECT
+
+
+def train(args: argparse.Namespace) -> int:
+    """Learn from a file and write a bundle, whole or not at all."""
+    solution = _solution(args)
+    options = _options(solution, args.set)
+    if args.out.exists():
+        message = f"The bundle must be a new folder. Got {args.out}. Name another, or remove it."
+        raise ConfigError(message)
+    with ConsoleRun(args.seed) as run:
+        frame = _read(solution, args.data, run)
+        split = solution.split(TableBatch(frame), options, args.seed)
+        run.log(split.how)
+        draft = args.out.with_name(args.out.name + ".part")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        try:
+            trained = solution.train(split, options, run, draft)
+            draft.rename(args.out)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    _print_figures(solution, trained.metrics)
+    print(f"Bundle: {args.out}")
+    return CORRECT
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Score a labelled file and measure the scores."""
+    solution = _solution(args)
+    with ConsoleRun() as run:
+        batch = _batch(solution, args, run)
+        predictions = solution.load(args.bundle).predict(batch, run)
+        figures = dict(solution.evaluate(predictions, batch))
+    if not figures:
+        message = f"{args.data} must hold labels to be measured. Got none. Use predict instead."
+        raise ConfigError(message)
+    result = {
+        "solution": solution.slug,
+        "version": solution.version,
+        "bundle": str(args.bundle),
+        "data": str(args.data),
+        "rows": len(batch),
+        "figures": figures,
+    }
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    _print_figures(solution, figures)
+    return CORRECT
+
+
+def predict(args: argparse.Namespace) -> int:
+    """Score a file and write one row of result per row, in its order."""
+    solution = _solution(args)
+    check_ending(args.out)
+    with ConsoleRun() as run:
+        batch = _batch(solution, args, run)
+        predictions = solution.load(args.bundle).predict(batch, run)
+    key = solution.inputs().role("key")
+    names = [name for name in ("row", key.name if key else "") if name in batch.frame.columns]
+    write_table(
+        pl.concat([batch.targets.select(names), predictions.frame], how="horizontal"), args.out
+    )
+    n_alerts = int(predictions.frame["alert"].sum())
+    print(f"{len(batch):,} rows scored, {n_alerts:,} alerts. Result: {args.out}")
+    return CORRECT
+
+
+def _registry(slug: str = "") -> Registry:
+    """Find all solutions; `tests.<slug>_solution` counts when there is such a module."""
+    allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()]
+    test = f"tests.{slug}_solution"
+    has_test = slug.isidentifier() and importlib.util.find_spec("tests") is not None
+    modules = [test] if has_test and importlib.util.find_spec(test) else []
+    return Registry.discover(allowed, modules)
+
+
+def _solution(args: argparse.Namespace) -> AnySolution:
+    return _registry(args.slug)[args.slug]
+
+
+def _options(solution: AnySolution, choices: Sequence[str]) -> Any:
+    values = dict(_choice(text) for text in choices)
+    try:
+        return solution.options(**values)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        known = ", ".join(solution.options.model_fields)
+        message = f"Options must fit the solution. Got {told}. Its options are: {known}."
+        raise ConfigError(message) from error
+
+
+def _choice(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        message = f"An option must be given as name=value. Got {text!r}. Write --set epochs=5."
+        raise ConfigError(message)
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _read(solution: AnySolution, path: Path, run: ConsoleRun) -> Frame:
+    run.stage("reading")
+
+    def progress(rows: int, share: float) -> None:
+        run.progress(round(100 * share), 100, f"% ({rows:,} rows)")
+
+    frame = read_table(path, solution.inputs(), progress)
+    check_rules(solution, frame)
+    run.log(f"{frame.height:,} rows read from {path}")
+    return frame
+
+
+def _batch(solution: AnySolution, args: argparse.Namespace, run: ConsoleRun) -> TableBatch:
+    """Read the targets, and before them the history in which they are seen."""
+    frame = _read(solution, args.data, run)
+    if args.history is None:
+        return TableBatch(frame)
+    history = _read(solution, args.history, run)
+    time = solution.inputs().role("time")
+    if time is not None:
+        history = history.filter(pl.col(time.name) < frame[time.name].min())
+    return TableBatch(pl.concat([history, frame], how="diagonal"), start=history.height)
+
+
+def _print_figures(solution: AnySolution, figures: Any) -> None:
+    formats = {metric.name: (metric.title, metric.format) for metric in solution.metrics}
+    for name, value in figures.items():
+        title, style = formats.get(name, (name, ".4g"))
+        print(f"{title:<40}{value:{style}}")
+
+
+def _tell_issues(error: DataError) -> None:
+    for issue in error.issues[:20]:
+        _say(f"{issue.severity}: {issue.message}")
+    if len(error.issues) > 20:
+        _say(f"... and {len(error.issues) - 20:,} more.")
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m solutions", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listed = commands.add_parser("list", help="name the solutions")
+    listed.set_defaults(command=list_solutions)
+    for function in (check, train, evaluate, predict):
+        command = commands.add_parser(function.__name__, help=(function.__doc__ or "").rstrip("."))
+        command.set_defaults(command=function)
+        command.add_argument("slug", help="name of the solution, as `list` shows it")
+    _train_arguments(commands.choices["train"])
+    _evaluate_arguments(commands.choices["evaluate"])
+    _predict_arguments(commands.choices["predict"])
+    return parser
+
+
+def _train_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, help="file or folder to learn from")
+    command.add_argument("--out", type=Path, required=True, help="new folder for the bundle")
+    command.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE")
+    command.add_argument("--seed", type=int, default=0)
+
+
+def _scoring_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
+    command.add_argument("--data", type=Path, required=True, help="file or folder to score")
+    command.add_argument("--history", type=Path, help="earlier rows, seen but not scored")
+
+
+def _evaluate_arguments(command: argparse.ArgumentParser) -> None:
+    _scoring_arguments(command)
+    command.add_argument("--json", type=Path, required=True, help="file for the figures")
+
+
+def _predict_arguments(command: argparse.ArgumentParser) -> None:
+    _scoring_arguments(command)
+    command.add_argument("--out", type=Path, required=True, help=".parquet, .csv or .json")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
