@@ -41,9 +41,8 @@ session.headers["Authorization"] = "Bearer " + os.environ["ASSAY_KEY"]
 api = "{url}/api/v1"
 
 with open("data.csv", "rb") as file:
-    answer = session.post(
-        f"{{api}}/datasets/", data={{"solution": "{slug}", "name": "My data"}}, files={{"file": file}}
-    )
+    about = {{"solution": "{slug}", "name": "My data"}}
+    answer = session.post(f"{{api}}/datasets/", data=about, files={{"file": file}})
 answer.raise_for_status()
 version = answer.json()
 while version["state"] == "checking":

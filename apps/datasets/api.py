@@ -141,7 +141,7 @@ class DatasetViewSet(
 
     queryset = Dataset.objects.none()
     serializer_class = DatasetSerializer
-    parser_classes: ClassVar = [MultiPartParser]
+    parser_classes = (MultiPartParser,)
     actions_needed: ClassVar = {
         "GET": "datasets.view", "POST": "datasets.upload", "DELETE": "datasets.delete",
     }  # fmt: skip
@@ -209,7 +209,7 @@ class DatasetVersionViewSet(ReadOnlyModelViewSet[DatasetVersion]):
     """One file each, with its check and its quality."""
 
     queryset = DatasetVersion.objects.none()
-    parser_classes: ClassVar = [JSONParser]
+    parser_classes = (JSONParser,)
     actions_needed: ClassVar = {"GET": "datasets.view", "mapping": "datasets.upload"}
     filterset_fields: ClassVar = ["dataset", "state"]
 
@@ -231,7 +231,9 @@ class DatasetVersionViewSet(ReadOnlyModelViewSet[DatasetVersion]):
             raise serializers.ValidationError(
                 {"mapping": 'mapping must be an object of texts, such as {"amount": "TX_AMOUNT"}.'}
             )
-        services.confirm_mapping(version, chosen, cast("User", request.user))
+        services.confirm_mapping(
+            version, cast("dict[str, str]", chosen), cast("User", request.user)
+        )
         version.refresh_from_db()
         return Response(self.get_serializer(version).data, status=status.HTTP_202_ACCEPTED)
 

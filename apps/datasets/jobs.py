@@ -45,7 +45,8 @@ def end_ingest(job: Job) -> None:
 @handler("ingest", on_end=end_ingest)
 def ingest(job: Job, run: JobRun) -> str:
     """Check the file of a version and write the table that models read."""
-    version = DatasetVersion.objects.filter(pk=job.params["version"], job=job).first()
+    rows = DatasetVersion.objects.select_related("dataset", "team")
+    version: DatasetVersion | None = rows.filter(pk=job.params["version"], job=job).first()
     if version is None:
         message = "The version must exist. It was deleted, or is checked by a later job."
         raise JobError(message, permanent=True)

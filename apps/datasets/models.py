@@ -38,7 +38,7 @@ class Dataset(TeamOwned):
     name = models.CharField(max_length=120)
     solution = models.CharField(max_length=32, db_index=True)
 
-    objects = DatasetQuerySet.as_manager()
+    objects: ClassVar = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
@@ -93,7 +93,7 @@ class DatasetVersion(TeamOwned):
     time_min = models.DateTimeField(null=True, blank=True)
     time_max = models.DateTimeField(null=True, blank=True)
 
-    objects = DatasetVersionQuerySet.as_manager()
+    objects: ClassVar = DatasetVersionQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

@@ -114,7 +114,8 @@ def _dataset(
             name=name[:120], solution=solution, team=team, created_by=user
         )
     # One at a time: two files sent at once get different numbers.
-    return Dataset.objects.select_for_update().get(pk=dataset.pk)
+    locked: Dataset = Dataset.objects.select_for_update().get(pk=dataset.pk)
+    return locked
 
 
 def _add(

@@ -18,7 +18,7 @@ CHUNK_BYTES = 2**20
 FORM_BYTES = 2**20  # what the fields and the boundaries around a file may take
 
 
-class StoredUpload(UploadedFile):
+class StoredUpload(UploadedFile):  # type: ignore[type-arg]  # not subscriptable when it runs
     """An uploaded file that is in storage already; `blob` knows its name, size and digest."""
 
     def __init__(self, blob: storage.BlobWriter, filename: str, field: str) -> None:

@@ -89,7 +89,7 @@ def _taking_files(request: UserRequest, answer: Callable[[], HttpResponse]) -> H
         return answer()
 
     try:
-        return cast("HttpResponse", csrf_protect(checked)(request))
+        return csrf_protect(checked)(request)
     finally:
         handler.discard()
 

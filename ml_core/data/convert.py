@@ -13,6 +13,7 @@ from ml_core.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from io import RawIOBase
 
     from ml_core.data.preview import Sniffed
     from ml_core.data.schema import Schema
@@ -38,7 +39,7 @@ def convert(  # noqa: PLR0913  what comes in, what it means, who checks, where i
     mapping: Mapping[str, str],
     *,
     checker: Checker,
-    out: BinaryIO,
+    out: BinaryIO | RawIOBase,
     progress: Callable[[int, float], None] = lambda _rows, _share: None,
 ) -> int:
     """Write the mapped columns as Parquet into `out`, in file order; return the rows read.
