@@ -52,7 +52,7 @@ function fromProblem(problem: Problem): Complaint {
 
 function fromPage(body: string): string[] {
   const page = new DOMParser().parseFromString(body, "text/html");
-  const found = page.querySelectorAll(".invalid-feedback, .alert-danger, .errorlist");
+  const found = page.querySelectorAll(".invalid-feedback, .alert-danger, .errorlist, .empty-title");
   const texts = [...found].map((element) => element.textContent.replace(/\s+/g, " ").trim());
   return [...new Set(texts)].filter((text) => text !== "").slice(0, SHOWN);
 }

@@ -62,8 +62,9 @@ function showFile(parts: Parts): boolean {
   parts.errors.replaceChildren();
   parts.name.textContent =
     file === undefined ? "Drop a file here, or choose one" : `${file.name} · ${size(file.size)}`;
-  const limit = Number(parts.form.dataset.maxBytes ?? Infinity);
-  if (file === undefined || file.size <= limit) return true;
+  // The server may write the limit with thousands separators.
+  const limit = Number(parts.form.dataset.maxBytes?.replaceAll(",", "") ?? Infinity);
+  if (file === undefined || !(file.size > limit)) return true;
   complain(parts, {
     title: "Too large",
     texts: [`The file must be at most ${size(limit)}. It is ${size(file.size)}. Split it.`],
@@ -138,7 +139,7 @@ function send(parts: Parts, request: XMLHttpRequest): void {
     busy(parts, false);
   });
   request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json, text/html;q=0.1");
+  request.setRequestHeader("Accept", "application/problem+json, application/json");
   busy(parts, true);
   parts.bar.value = 0;
   request.send(new FormData(form));
