@@ -42,7 +42,8 @@ def safe_cells(frame: Frame) -> Frame:
 
     Source: OWASP, "CSV Injection".
     """
-    text = pl.col(pl.String)
+    texts = [pl.col(name) for name in frame.columns if frame[name].dtype == pl.String]
     return frame.with_columns(
-        pl.when(text.str.contains(_FORMULA)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+        pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
+        for text in texts
     )
