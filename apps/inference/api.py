@@ -148,8 +148,7 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
     queryset = Prediction.objects.none()
     actions_needed: ClassVar = {
         "GET": "results.view",
-        "csv": "results.download",
-        "parquet": "results.download",
+        "download": "results.download",
         "explain": "solutions.score",
     }
     filterset_fields: ClassVar = ["state", "solution", "dataset_version", "model"]
@@ -208,17 +207,10 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
         answer = {"job": str(job.pk), "job_url": f"/api/v1/jobs/{job.pk}/"}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
-    @action(detail=True, methods=["get"], url_path=r"download\.csv", filterset_fields=[])
-    def csv(self, request: Request, pk: str) -> Any:
-        """Return all rows as CSV, ranked."""
-        return file_of(request.user, self._ready(), "csv")
-
-    @extend_schema(responses={(200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY})
-    @action(detail=True, methods=["get"], url_path=r"download\.parquet", filterset_fields=[])
-    def parquet(self, request: Request, pk: str) -> Any:
-        """Return all rows as Parquet, ranked."""
-        return file_of(request.user, self._ready(), "parquet")
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def download(self, request: Request, pk: str, form: str) -> Any:
+        """Return all rows, ranked, as "csv" or "parquet"."""
+        return file_of(request.user, self._ready(), form)
 
     def _ready(self) -> Prediction:
         prediction: Prediction = self.get_object()
@@ -246,4 +238,10 @@ def _page_of(request: Request) -> tuple[int, int]:
 routes = [("predictions", PredictionViewSet, "prediction")]
 urlpatterns = [
     path("solutions/<slug:slug>/predictions/", PredictionsView.as_view(), name="predictions"),
+    # A router would put a slash after the name of the file.
+    path(
+        "predictions/<uuid:pk>/download.<str:form>",
+        PredictionViewSet.as_view({"get": "download"}),
+        name="prediction-download",
+    ),
 ]

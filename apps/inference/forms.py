@@ -56,7 +56,7 @@ class ScoreForm(forms.Form):
         fields["token"].initial = uuid4().hex
 
     @property
-    def history(self) -> Any:
+    def past(self) -> Any:
         """Return the past that was chosen, as the service wants it."""
         chosen = self.cleaned_data["history"] or _MODEL
         return None if chosen == _NONE else self._versions.get(chosen, _MODEL)

@@ -59,7 +59,7 @@ def _start(request: UserRequest, form: ScoreForm) -> Prediction | None:
             user=request.user,
             version=data["version"],
             model=data["model"],
-            history=form.history,
+            history=form.past,
             token=data["token"],
         )
     except (DataError, ModelError) as error:
