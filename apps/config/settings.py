@@ -139,7 +139,20 @@ else:
     _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+ASSAY_BROKER_URL = env.text("ASSAY_BROKER_URL")
+# Shared by all processes: a code of a second factor is used once, a rate is counted once.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ASSAY_BROKER_URL,
+    }
+    if ASSAY_BROKER_URL.startswith(("redis://", "rediss://"))
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": ASSAY_CACHE_DIR / "shared",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 # --- people ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -273,7 +286,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- work in the background ------------------------------------------------------------------
-ASSAY_BROKER_URL = env.text("ASSAY_BROKER_URL")
 _BROKER = ASSAY_HOME / "broker"
 CELERY_BROKER_URL = ASSAY_BROKER_URL or "embedded://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = (

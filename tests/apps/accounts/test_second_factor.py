@@ -7,6 +7,7 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
+from django.core.cache import cache
 from django.urls import reverse
 
 from tests.people import PASSWORD
@@ -44,14 +45,26 @@ def test_the_login_asks_for_the_code(with_factor, people, client):
     assert "_auth_user_id" not in client.session
 
 
-def test_the_code_lets_in(with_factor, people, client, monkeypatch):
+def test_the_code_lets_in(with_factor, people, client):
     client.post(LOGIN, {"login": people.alice.email, "password": PASSWORD})
-    # A code works once; the one of the set-up is spent, so forget that it was used.
-    monkeypatch.setattr("allauth.mfa.totp.internal.auth.TOTP._is_code_used", lambda *_: False)
+    cache.clear()  # a code works once, and the one of the set-up is spent
 
     client.post(reverse("mfa_authenticate"), {"code": code_for(with_factor)})
 
     assert client.session["_auth_user_id"] == str(people.alice.pk)
+
+
+def test_a_code_works_once(with_factor, people, client):
+    code = code_for(with_factor)
+    client.post(LOGIN, {"login": people.alice.email, "password": PASSWORD})
+    cache.clear()
+    client.post(reverse("mfa_authenticate"), {"code": code})
+    client.post(reverse("account_logout"))
+    client.post(LOGIN, {"login": people.alice.email, "password": PASSWORD})
+
+    client.post(reverse("mfa_authenticate"), {"code": code})
+
+    assert "_auth_user_id" not in client.session
 
 
 def test_a_wrong_code_does_not(with_factor, people, client):
