@@ -22,6 +22,8 @@ def read_header(head: bytes) -> Head:
     Raises: DataError: if there is no usable header, or no row after it.
     """
     text = head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
+    if not text.strip():
+        raise refusal("empty_file", "The file must hold data. Got blank lines.", "Export it again.")
     lines, n_blank = _first_lines(text)
     if len(lines[0]) > MAX_HEADER_CHARS:
         raise refusal(
@@ -90,6 +92,12 @@ def _check_names(names: tuple[str, ...], raw: list[str]) -> None:
             f"A file must have at most {MAX_COLUMNS:,} columns. Got {len(names):,}.",
             "Leave out what is not needed.",
         )
+    if all(not cell.strip() or _NOT_A_NAME.fullmatch(cell.strip()) for cell in raw):
+        raise refusal(
+            "no_header",
+            "The first row must hold the names of the columns. Got values.",
+            "Add a row of names on top.",
+        )
     twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
     if twice is not None:
         raise refusal(
@@ -103,10 +111,4 @@ def _check_names(names: tuple[str, ...], raw: list[str]) -> None:
             "Names of columns must be printable and at most "
             f"{MAX_NAME_CHARS} characters. Got another.",
             "Check that quotes in the first line are closed.",
-        )
-    if all(not cell.strip() or _NOT_A_NAME.fullmatch(cell.strip()) for cell in raw):
-        raise refusal(
-            "no_header",
-            "The first row must hold the names of the columns. Got values.",
-            "Add a row of names on top.",
         )

@@ -38,6 +38,7 @@ def _open_parquet(stream: BinaryIO, dictionaries: Sequence[str] = ()) -> pq.Parq
         return pq.ParquetFile(
             pa.PythonFile(stream, mode="r"),
             pre_buffer=False,
+            page_checksum_verification=True,
             buffer_size=2**20,
             read_dictionary=list(dictionaries),
             thrift_string_size_limit=64 * 2**20,
@@ -65,10 +66,10 @@ def sniff_parquet(stream: BinaryIO) -> Sniffed:
         )
     with _damage_told():
         first = next(file.iter_batches(batch_size=N_SAMPLES, row_groups=[0]))
-    columns = tuple(
-        ColumnPreview(field.name, _arrow_type(field.type), _arrow_samples(first.column(index)))
-        for index, field in enumerate(schema)
-    )
+        columns = tuple(
+            ColumnPreview(field.name, _arrow_type(field.type), _arrow_samples(first.column(index)))
+            for index, field in enumerate(schema)
+        )
     return Sniffed("parquet", columns, n_rows=metadata.num_rows)
 
 
@@ -125,8 +126,10 @@ def read_parquet(stream: BinaryIO, sniffed: Sniffed, names: Sequence[str]) -> It
     while True:
         with _damage_told():
             batch = next(batches, None)
-        if batch is None:
-            return
+            if batch is None:
+                return
+            # Text that is no UTF-8 would be taken on trust further on.
+            batch.validate(full=True)
         frame = pl.DataFrame(
             pa.Table.from_arrays(
                 [_plain(batch.column(name), name) for name in names], names=list(names)
