@@ -77,9 +77,7 @@ def suggestions(schema: Schema, columns: Sequence[ColumnPreview]) -> dict[str, S
                 continue
             taken = {suggestion.source for suggestion in found.values()}
             free = [preview for preview in columns if preview.name not in taken]
-            suggestion = step(
-                schema, column, [preview for preview in free if fits(column, preview)]
-            )
+            suggestion = step(schema, column, free)
             if suggestion is not None:
                 found[column.name] = suggestion
     return found
@@ -87,7 +85,11 @@ def suggestions(schema: Schema, columns: Sequence[ColumnPreview]) -> dict[str, S
 
 def _by_name(_schema: Schema, column: Column, free: list[ColumnPreview]) -> Suggestion | None:
     wanted = normalise(column.name)
-    same = [preview.name for preview in free if normalise(preview.name) == wanted]
+    same = [
+        preview.name
+        for preview in free
+        if normalise(preview.name) == wanted and fits(column, preview)
+    ]
     if not same:
         return None
     exact = column.name if column.name in same else same[0]
@@ -97,7 +99,11 @@ def _by_name(_schema: Schema, column: Column, free: list[ColumnPreview]) -> Sugg
 
 def _by_alias(_schema: Schema, column: Column, free: list[ColumnPreview]) -> Suggestion | None:
     order = [normalise(alias) for alias in column.aliases]
-    known = [preview.name for preview in free if normalise(preview.name) in order]
+    known = [
+        preview.name
+        for preview in free
+        if normalise(preview.name) in order and fits(column, preview)
+    ]
     if not known:
         return None
     known.sort(key=lambda name: order.index(normalise(name)))
@@ -115,6 +121,7 @@ def _by_word(schema: Schema, column: Column, free: list[ColumnPreview]) -> Sugge
         for preview in free
         if not _words(preview.name) & forbidden
         and any(words and words <= _words(preview.name) for words in wanted)
+        and fits(column, preview)
     ]
     if not near:
         return None
