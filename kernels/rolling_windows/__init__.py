@@ -40,9 +40,9 @@ def rolling_windows(  # noqa: PLR0913
 
     A NaN is a missing value and takes no part in any statistic, `count` included. Where a window
     holds no value, `count` and `sum` are 0 and the others NaN. `std` is that of the population
-    (divided by the count), so 0 for one value. Sums are right to the last place, or two where values
-    of both signs cancel; spreads are gathered around a running mean; a value that has left the
-    window leaves no rounding behind. Spreads below 1e-150 vanish.
+    (divided by the count), so 0 for one value. Sums are right to the last place, or two where
+    values of both signs cancel; spreads are gathered around a running mean; a value that has left
+    the window leaves no rounding behind. Spreads below 1e-150 vanish.
 
     Shapes: entity (n,), time (n,), values (n,) -> (n, windows, statistics). O(n) for rows whose
     entities come in order of time, else O(n log n); for each window and statistic O(n).
