@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: PLR0911  one line for each kind of value
     """Return a value as JSON can say it: no NaN, no NumPy, times in ISO 8601."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

@@ -23,9 +23,7 @@ TITLES = {
 def chart(run: TrainingRun, of: str) -> dict[str, Any]:
     """Return one chart of a run: its losses, its other figures, or its single steps."""
     title, x_title = TITLES[of]
-    series = [
-        _series(name, points) for name, points in curves(run).items() if group_of(name) == of
-    ]
+    series = [_series(name, points) for name, points in curves(run).items() if group_of(name) == of]
     block = Chart(title=title, series=series, x_title=x_title, y_title="")
     return {"kind": block.kind, **_as_json(block), "running": not run.has_ended}
 
@@ -50,7 +48,8 @@ def curves(run: TrainingRun) -> dict[str, list[tuple[int, float | None]]]:
     points = Metric.objects.filter(run=run, step__isnull=False).order_by("name", "step", "id")
     found: dict[str, dict[int, float | None]] = {}
     for name, step, value in points.values_list("name", "step", "value"):
-        found.setdefault(name, {})[step] = value
+        if step is not None:
+            found.setdefault(name, {})[step] = value
     return {name: _thinned(sorted(line.items())) for name, line in found.items()}
 
 

@@ -26,7 +26,7 @@ SHOWN_AT_FIRST = 6
 class TrainForm(forms.Form):
     """Which data, which seed; the options are added by `form_for`."""
 
-    version = forms.ModelChoiceField(
+    version: forms.ModelChoiceField[DatasetVersion] = forms.ModelChoiceField(
         queryset=None, label="Data", help_text="A dataset version that has passed its checks."
     )
     token = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
@@ -121,7 +121,8 @@ def _number(kind: type, info: FieldInfo, common: dict[str, Any]) -> forms.Field:
 
 
 def _bounds(info: FieldInfo) -> tuple[Any, Any, bool, bool]:
-    low = high = None
+    low: Any = None
+    high: Any = None
     open_low = open_high = False
     for rule in info.metadata:
         if isinstance(rule, Ge | Gt):

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -19,12 +19,12 @@ from apps.experiments import services
 from apps.experiments.child import KEY_ID
 from apps.experiments.models import TrainingRun
 from apps.experiments.tracking import DatabaseRun
-from ml_core.data.complete import complete
-from ml_core.plain import plain
 from apps.jobs.models import State
 from apps.jobs.progress import LostLeaseError
 from apps.jobs.registry import handler
 from apps.registry.services import register
+from ml_core.data.complete import complete
+from ml_core.plain import plain
 from ml_core.security.cipher import KEY_BYTES, EncryptingWriter, Key
 from ml_core.tracking.events import relay
 from ml_core.train.launch import spawn
@@ -41,7 +41,7 @@ CHILD = "apps.experiments.child:train"
 @handler("train", on_end=services.end)
 def train(job: Job, run: JobRun) -> str:
     """Train a model; an attempt after a crash begins anew and replaces its figures."""
-    training = TrainingRun.objects.select_related(
+    training: TrainingRun = TrainingRun.objects.select_related(
         "team", "created_by", "dataset_version__dataset"
     ).get(pk=job.params["run"])
     if training.state == State.SUCCEEDED:
@@ -69,7 +69,7 @@ def _payload(training: TrainingRun, folder: Path, told: DatabaseRun) -> dict[str
     data, out = folder / "data.sealed", folder / "bundle"
     out.mkdir(mode=0o700)
     with data.open("wb") as raw, EncryptingWriter(raw, key) as sealed:
-        frame.write_parquet(sealed, compression="lz4")
+        frame.write_parquet(cast("IO[bytes]", sealed), compression="lz4")
     kind = type(solution)
     return {
         "solution": f"{kind.__module__}:{kind.__qualname__}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -68,7 +67,7 @@ def require_ready(version: DatasetVersion, slug: str) -> None:
         raise DataError(Issue("other-solution", message))
 
 
-def start_training(  # noqa: PLR0913  each is one thing that a training is made of
+def start_training(
     *,
     user: User,
     solution: str,

@@ -168,7 +168,9 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
         prediction = self._ready()
         form = RowFilter(prediction, request.query_params)
         if not form.is_valid():
-            raise serializers.ValidationError(form.errors)
+            raise serializers.ValidationError(
+                {name: [str(one) for one in found] for name, found in form.errors.items()}
+            )
         page, size = _page_of(request)
         found = ResultTable(prediction).page(form.query, (page - 1) * size, size)
         answer = {
@@ -210,7 +212,8 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def download(self, request: Request, pk: str, form: str) -> Any:
         """Return all rows, ranked, as "csv" or "parquet"."""
-        return file_of(request.user, self._ready(), form)
+        user: Any = request.user
+        return file_of(user, self._ready(), form)
 
     def _ready(self) -> Prediction:
         prediction: Prediction = self.get_object()

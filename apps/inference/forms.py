@@ -14,6 +14,7 @@ from apps.inference.results import Query
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from apps.datasets.models import DatasetVersion
     from apps.inference.models import Prediction
     from apps.registry.models import ModelVersion
 
@@ -23,10 +24,10 @@ _MODEL, _NONE = "model", "none"
 class ScoreForm(forms.Form):
     """Which data, which model, and which past to look back on."""
 
-    version = forms.ModelChoiceField(
+    version: forms.ModelChoiceField[DatasetVersion] = forms.ModelChoiceField(
         queryset=None, label="Data", help_text="A dataset version that has passed its checks."
     )
-    model = forms.ModelChoiceField(
+    model: forms.ModelChoiceField[ModelVersion] = forms.ModelChoiceField(
         queryset=None,
         required=False,
         label="Model",
@@ -76,12 +77,8 @@ class RowFilter(forms.Form):
     alert_only = forms.BooleanField(required=False, label="Alerts only")
     time_from = forms.DateTimeField(required=False, label="From (UTC)")
     time_to = forms.DateTimeField(required=False, label="To (UTC)")
-    amount_min = forms.FloatField(
-        required=False, widget=forms.NumberInput(attrs={"step": "any"})
-    )
-    amount_max = forms.FloatField(
-        required=False, widget=forms.NumberInput(attrs={"step": "any"})
-    )
+    amount_min = forms.FloatField(required=False, widget=forms.NumberInput(attrs={"step": "any"}))
+    amount_max = forms.FloatField(required=False, widget=forms.NumberInput(attrs={"step": "any"}))
     sort = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput)
 
     def __init__(self, prediction: Prediction, *args: Any, **kwargs: Any) -> None:

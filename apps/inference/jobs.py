@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 import structlog
@@ -17,13 +17,13 @@ from apps.datasets import storage
 from apps.inference import services
 from apps.inference.batches import batch_for, input_columns
 from apps.inference.models import Explanation, Prediction
-from ml_core.plain import plain
 from apps.inference.results import ROW_GROUP
 from apps.jobs.models import State
 from apps.jobs.progress import LostLeaseError
 from apps.jobs.registry import handler
 from apps.registry.services import load
 from ml_core.errors import DataError, Issue
+from ml_core.plain import plain
 from ml_core.tracking.run import stop_if_cancelled
 
 if TYPE_CHECKING:
@@ -148,7 +148,10 @@ def _said(
 def _written(prediction: Prediction, ranked: Frame) -> dict[str, Any]:
     with storage.write(f"predictions/{prediction.pk}") as writer:
         ranked.write_parquet(
-            writer, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
+            cast("IO[bytes]", writer),
+            compression="zstd",
+            compression_level=1,
+            row_group_size=ROW_GROUP,
         )
     return {
         "result_blob": writer.name,

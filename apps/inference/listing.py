@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from django.urls import reverse
 from apps.inference.results import CORE, Query, ResultTable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from django.http import QueryDict
@@ -63,9 +63,10 @@ class RowList:
 def page_of(prediction: Prediction, query: Query, params: QueryDict) -> dict[str, Any]:
     """Return what the template of the table needs; `params` is the query of the address."""
     table = ResultTable(prediction)
-    page = Paginator(RowList(table, query), PAGE_SIZE).get_page(params.get("page"))
+    rows: Any = RowList(table, query)
+    page: Any = Paginator(rows, PAGE_SIZE).get_page(params.get("page"))
     shown = columns_shown(prediction, table.names)
-    frame: Frame = page.object_list  # type: ignore[assignment]  # what RowList gives
+    frame: Frame = page.object_list
     return {
         "page_obj": page,
         "heads": [_head(one, query, params) for one in shown],

@@ -135,7 +135,7 @@ class ResultTable:
         missing = [name for name, column in held.items() if column is None]
         if missing:
             for column in self._decode(missing):
-                _cache.put((self._blob, column.name), column, column.estimated_size())
+                _cache.put((self._blob, column.name), column, int(column.estimated_size()))
                 held[column.name] = column
         return pl.DataFrame([held[name] for name in names])
 
@@ -150,13 +150,13 @@ class ResultTable:
         return frame.reverse() if descending else frame
 
     def _groups(self, first: int, last: int) -> Frame:
-        frames = []
+        frames: list[Frame] = []
         for index in range(first, last + 1):
             frame = _cache.get((self._blob, index))
             if frame is None:
                 with self._open() as file:
                     frame = _to_polars(file.read_row_group(index))
-                _cache.put((self._blob, index), frame, frame.estimated_size())
+                _cache.put((self._blob, index), frame, int(frame.estimated_size()))
             frames.append(frame)
         return pl.concat(frames)
 
@@ -192,7 +192,7 @@ class ResultTable:
 
     def _sorted(self, name: str, *, descending: bool) -> IntArray:
         if name == "rank":
-            ranks = np.arange(self.n_rows, dtype=np.uint32)
+            ranks = np.arange(self.n_rows, dtype=np.int64)
             return ranks[::-1] if descending else ranks
         column = sortable(self.columns([name])[name])
         return column.arg_sort(descending=descending, nulls_last=True).to_numpy()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 History = DatasetVersion | Literal["model"] | None
 
 
-def start_scoring(  # noqa: PLR0913  each is one thing that a result is made of
+def start_scoring(
     *,
     user: User,
     version: DatasetVersion,
@@ -79,8 +79,7 @@ def default_model(slug: str, team: Team) -> ModelVersion:
     )
     if found is None:
         message = (
-            f"A model of {slug} must be there to score with. Your team has none. "
-            "Train one first."
+            f"A model of {slug} must be there to score with. Your team has none. Train one first."
         )
         raise ModelError(message)
     return found

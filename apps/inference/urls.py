@@ -10,9 +10,7 @@ urlpatterns = [
     path("results/", views.index, name="index"),
     path("results/<uuid:prediction_id>/", views.result, name="result"),
     path("results/<uuid:prediction_id>/live/", views.live, name="live"),
-    path(
-        "results/<uuid:prediction_id>/download.<str:form>", views_rows.download, name="download"
-    ),
+    path("results/<uuid:prediction_id>/download.<str:form>", views_rows.download, name="download"),
     path("results/<uuid:prediction_id>/rows/<int:row>/", views_rows.row, name="row"),
     path(
         "results/<uuid:prediction_id>/rows/<int:row>/reasons/", views_rows.reasons, name="reasons"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -21,6 +20,8 @@ from ml_core.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     import uuid
+
+    from django.http import HttpResponse
 
 STOP_POLLING = 286  # htmx's way to be told that nothing more will come
 

@@ -13,13 +13,15 @@ from apps.accounts.policies import UserRequest, allowed, can, require
 from apps.audit.services import record
 from apps.inference import downloads, listing, services
 from apps.inference.models import Explanation, Prediction
-from apps.inference.results import ResultTable
+from apps.inference.results import CORE, ResultTable
 from apps.inference.views import STOP_POLLING, prediction_for
 from apps.jobs.models import Job
 
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Mapping
+
+    from apps.accounts.models import User
 
 _FORMS = {
     "csv": (downloads.csv_rows, "text/csv; charset=utf-8"),
@@ -76,13 +78,13 @@ def explain(request: UserRequest, prediction_id: uuid.UUID, row: int) -> HttpRes
 
 @require_GET
 @allowed("results.download")
-def download(request: UserRequest, prediction_id: uuid.UUID, form: str) -> HttpResponse:
+def download(request: UserRequest, prediction_id: uuid.UUID, form: str) -> StreamingHttpResponse:
     prediction = _ready(request, prediction_id)
     require(request.user, "results.download", prediction)
     return file_of(request.user, prediction, form)
 
 
-def file_of(user: Any, prediction: Prediction, form: str) -> Any:
+def file_of(user: User, prediction: Prediction, form: str) -> StreamingHttpResponse:
     """Return a result as a stream to keep as a file. Raises: Http404: for another form."""
     if form not in _FORMS:
         raise Http404
@@ -126,7 +128,7 @@ def _fields(prediction: Prediction, values: Mapping[str, Any]) -> list[dict[str,
 
 
 def _extras(prediction: Prediction, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    known = {*listing.CORE, *(column["name"] for column in prediction.columns)}
+    known = {*CORE, *(column["name"] for column in prediction.columns)}
     return [
         {
             "title": name.replace("_", " ").capitalize(),

@@ -50,7 +50,7 @@ class ModelVersion(TeamOwned):
     promoted_at = models.DateTimeField(null=True, blank=True)
     promoted_why = models.TextField(blank=True)
 
-    objects = ModelVersionQuerySet.as_manager()
+    objects = ModelVersionQuerySet.as_manager()  # type: ignore[misc]  # django-stubs: a class variable
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

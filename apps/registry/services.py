@@ -36,7 +36,7 @@ def register(run: TrainingRun, bundle: Path, metrics: Mapping[str, float]) -> Mo
 
     Raises: ModelError: if the bundle is empty or its card cannot be read.
     """
-    known = ModelVersion.objects.filter(run=run).first()
+    known: ModelVersion | None = ModelVersion.objects.filter(run=run).first()
     if known is not None:
         return known
     model = ModelVersion(
@@ -82,7 +82,7 @@ def read_card(bundle: Path) -> dict[str, Any]:
         return {}
     try:
         if file.stat().st_size > LARGEST_CARD_BYTES:
-            raise ValueError("too large")  # noqa: TRY301
+            raise ValueError("too large")
         card = json.loads(file.read_text("utf-8"), parse_constant=lambda _: None)
     except ValueError as error:
         message = f"card.json of a bundle must be JSON of at most 1 MiB. Got {error}. Train again."

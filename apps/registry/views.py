@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -20,12 +19,27 @@ if TYPE_CHECKING:
     import uuid
     from collections.abc import Mapping
 
+    from django.http import HttpResponse
+
 MOST_PER_STAGE = 50
 _ORDER = (Stage.LIVE, Stage.CANDIDATE, Stage.SHADOW, Stage.RETIRED)
 # Parts of a card that have a place of their own on the page.
 _PLACED = frozenset(
-    ("metrics", "baseline", "intervals", "limits", "licence", "data_origin", "split", "options")
-    + ("seed", "solution", "title", "purpose", "versions")
+    {
+        "metrics",
+        "baseline",
+        "intervals",
+        "limits",
+        "licence",
+        "data_origin",
+        "split",
+        "options",
+        "seed",
+        "solution",
+        "title",
+        "purpose",
+        "versions",
+    }
 )
 
 
@@ -57,6 +71,7 @@ def model(request: UserRequest, model_id: uuid.UUID) -> HttpResponse:
         "figures": figures,
         "baseline_name": name,
         "verdict": side_by_side.verdict(figures, name),
+        "split": (found.run and found.run.how_split) or card.get("split"),
         "rest": _rest(card),
         "limits": _as_list(card.get("limits")),
         "may_promote": can(request.user, "models.promote", found) and found.stage != Stage.LIVE,

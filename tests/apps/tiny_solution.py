@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,10 @@ from ml_core.tracking.run import NullRun, stop_if_cancelled
 from solutions.api import Metric, Options, Predictions, Solution, Split, TableBatch, Trained
 from solutions.blocks import Number, Reason, Reasons, Report
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SILENT = NullRun()
 SCHEMA = Schema(
     (
         Column("payment_id", "id", "Payment", "Its name.", unique=True, role="key"),
@@ -45,7 +48,7 @@ class TinyPredictor:
         except (ValueError, KeyError, OSError) as error:
             raise ModelError("The bundle must hold model.json. Train again.") from error
 
-    def predict(self, batch, run=NullRun()):
+    def predict(self, batch, run=SILENT):
         # The look back counts how often the card was seen before, which needs the history.
         frame = batch.frame.with_columns(seen_before=pl.int_range(pl.len()).over("card_id"))
         targets = frame.slice(batch.start, len(batch))
@@ -120,7 +123,7 @@ class Tiny(Solution[TinyOptions]):
         n_alerts = int(predictions.frame["alert"].sum())
         return Report((Number("Alerts", n_alerts), Number("Nothing", float("nan"))))
 
-    def explain(self, predictor, rows, batch, run=NullRun()):
+    def explain(self, predictor, rows, batch, run=SILENT):
         amounts = batch.targets["amount"]
         return {
             row: Report((Reasons("Why", [Reason(f"It is {amounts[row]:.2f}", 1.0, "amount")]),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -17,12 +17,15 @@ from apps.jobs.models import Job, State
 from apps.jobs.progress import JobRun
 from apps.registry.services import register
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def payments(n_rows: int, *, seed: int = 0, day: int = 0, labelled: bool = True) -> pl.DataFrame:
     """Make payments in the order of time, with tied amounts and a formula for a card."""
     rng = np.random.default_rng(seed)
     amount = rng.integers(1, 100, n_rows).astype(float)
-    start = datetime(2024, 1, 1) + timedelta(days=day)
+    start = datetime(2024, 1, 1) + timedelta(days=day)  # noqa: DTZ001  frames hold UTC without saying so
     cards = [f"c{i}" for i in rng.integers(0, max(2, n_rows // 4), n_rows)]
     cards[0] = "=SUM(A1)"
     bad = pl.Series((amount > 70).astype(np.int8)) if labelled else None

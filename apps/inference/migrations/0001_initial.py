@@ -8,64 +8,145 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('datasets', '0001_initial'),
-        ('jobs', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("datasets", "0001_initial"),
+        ("jobs", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Prediction',
+            name="Prediction",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, editable=False)),
-                ('solution', models.CharField(db_index=True, max_length=32)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], db_index=True, default='queued', max_length=12)),
-                ('report', models.JSONField(default=list)),
-                ('facts', models.JSONField(default=dict)),
-                ('metrics', models.JSONField(default=dict)),
-                ('columns', models.JSONField(default=list)),
-                ('result_blob', models.CharField(blank=True, max_length=200)),
-                ('result_bytes', models.BigIntegerField(default=0)),
-                ('n_rows', models.PositiveBigIntegerField(default=0)),
-                ('n_alerts', models.PositiveBigIntegerField(default=0)),
-                ('n_history', models.PositiveBigIntegerField(default=0)),
-                ('seconds', models.FloatField(null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('token', models.CharField(max_length=64)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('dataset_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='datasets.datasetversion')),
-                ('history_version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='datasets.datasetversion')),
-                ('job', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='predictions', to='jobs.job')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='registry.modelversion')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_index=True, default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("solution", models.CharField(db_index=True, max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("rejected", "Rejected"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_index=True,
+                        default="queued",
+                        max_length=12,
+                    ),
+                ),
+                ("report", models.JSONField(default=list)),
+                ("facts", models.JSONField(default=dict)),
+                ("metrics", models.JSONField(default=dict)),
+                ("columns", models.JSONField(default=list)),
+                ("result_blob", models.CharField(blank=True, max_length=200)),
+                ("result_bytes", models.BigIntegerField(default=0)),
+                ("n_rows", models.PositiveBigIntegerField(default=0)),
+                ("n_alerts", models.PositiveBigIntegerField(default=0)),
+                ("n_history", models.PositiveBigIntegerField(default=0)),
+                ("seconds", models.FloatField(null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("token", models.CharField(max_length=64)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "dataset_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="predictions",
+                        to="datasets.datasetversion",
+                    ),
+                ),
+                (
+                    "history_version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="datasets.datasetversion",
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="predictions",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="predictions",
+                        to="registry.modelversion",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Explanation',
+            name="Explanation",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('row', models.PositiveBigIntegerField()),
-                ('report', models.JSONField(default=list)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('prediction', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='explanations', to='inference.prediction')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("row", models.PositiveBigIntegerField()),
+                ("report", models.JSONField(default=list)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "prediction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="explanations",
+                        to="inference.prediction",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.UniqueConstraint(fields=('team', 'token'), name='one_prediction_per_token'),
+            model_name="prediction",
+            constraint=models.UniqueConstraint(
+                fields=("team", "token"), name="one_prediction_per_token"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='explanation',
-            constraint=models.UniqueConstraint(fields=('prediction', 'row'), name='one_explanation_per_row'),
+            model_name="explanation",
+            constraint=models.UniqueConstraint(
+                fields=("prediction", "row"), name="one_explanation_per_row"
+            ),
         ),
     ]

@@ -8,39 +8,103 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('experiments', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("experiments", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now, editable=False)),
-                ('solution', models.CharField(db_index=True, max_length=32)),
-                ('number', models.PositiveIntegerField()),
-                ('stage', models.CharField(choices=[('candidate', 'Candidate'), ('shadow', 'Shadow'), ('live', 'Live'), ('retired', 'Retired')], db_index=True, default='candidate', max_length=10)),
-                ('metrics', models.JSONField(default=dict)),
-                ('card', models.JSONField(default=dict)),
-                ('manifest', models.JSONField(default=dict)),
-                ('signature', models.CharField(max_length=64)),
-                ('size_bytes', models.BigIntegerField(default=0)),
-                ('promoted_at', models.DateTimeField(blank=True, null=True)),
-                ('promoted_why', models.TextField(blank=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('promoted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='model', to='experiments.trainingrun')),
-                ('team', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.team')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_index=True, default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("solution", models.CharField(db_index=True, max_length=32)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("candidate", "Candidate"),
+                            ("shadow", "Shadow"),
+                            ("live", "Live"),
+                            ("retired", "Retired"),
+                        ],
+                        db_index=True,
+                        default="candidate",
+                        max_length=10,
+                    ),
+                ),
+                ("metrics", models.JSONField(default=dict)),
+                ("card", models.JSONField(default=dict)),
+                ("manifest", models.JSONField(default=dict)),
+                ("signature", models.CharField(max_length=64)),
+                ("size_bytes", models.BigIntegerField(default=0)),
+                ("promoted_at", models.DateTimeField(blank=True, null=True)),
+                ("promoted_why", models.TextField(blank=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "promoted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="model",
+                        to="experiments.trainingrun",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
-                'constraints': [models.UniqueConstraint(fields=('team', 'solution', 'number'), name='one_number_per_model'), models.UniqueConstraint(condition=models.Q(('stage', 'live')), fields=('team', 'solution'), name='one_live_model_per_solution')],
+                "ordering": ["-created_at"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "solution", "number"), name="one_number_per_model"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("stage", "live")),
+                        fields=("team", "solution"),
+                        name="one_live_model_per_solution",
+                    ),
+                ],
             },
         ),
     ]

@@ -13,6 +13,10 @@ from apps.inference.results import Query, ResultTable, sortable
 from ml_core.errors import ConfigError
 from tests.apps.workshop import payments, scored
 
+# Frames hold UTC without saying so.
+ONE = datetime(2024, 1, 1, 1)  # noqa: DTZ001
+TWO = datetime(2024, 1, 1, 2)  # noqa: DTZ001
+
 
 @pytest.fixture
 def prediction(people, tmp_path, run_jobs, monkeypatch):
@@ -76,8 +80,8 @@ def test_any_column_sorts_as_polars_does_with_ties_by_rank(prediction, truth, na
         (Query(text="c1"), pl.any_horizontal(pl.col("card_id", "payment_id").str.contains("c1"))),
         (Query(amount_min=20, amount_max=30), pl.col("amount").is_between(20, 30)),
         (
-            Query(time_from=datetime(2024, 1, 1, 1), time_to=datetime(2024, 1, 1, 2)),
-            pl.col("time").is_between(datetime(2024, 1, 1, 1), datetime(2024, 1, 1, 2)),
+            Query(time_from=ONE, time_to=TWO),
+            pl.col("time").is_between(ONE, TWO),
         ),
         (
             Query(sort="amount", descending=True, alert_only=True, text="c2"),

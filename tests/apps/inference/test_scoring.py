@@ -13,6 +13,7 @@ from apps.inference.services import default_model, start_scoring
 from apps.jobs.models import Job
 from apps.registry.services import promote
 from ml_core.errors import DataError, ModelError
+from tests.apps.tiny_solution import TinyPredictor
 from tests.apps.workshop import payments, ready_version, scored, trained_model
 
 
@@ -56,7 +57,9 @@ def test_the_page_has_what_the_solution_said_as_plain_json(people, tmp_path, run
     assert prediction.metrics["accuracy"] > 0.9
 
 
-def test_the_first_alerts_are_explained_by_their_row_number(people, tmp_path, run_jobs, monkeypatch):
+def test_the_first_alerts_are_explained_by_their_row_number(
+    people, tmp_path, run_jobs, monkeypatch
+):
     monkeypatch.setattr(jobs, "MOST_EXPLAINED", 7)
 
     prediction = scored(people, tmp_path, run_jobs)
@@ -183,8 +186,6 @@ def test_a_cancelled_scoring_keeps_nothing(people, tmp_path, run_jobs, monkeypat
 
 
 def test_a_solution_that_loses_a_row_is_found_out(people, tmp_path, run_jobs, monkeypatch):
-    from tests.apps.tiny_solution import TinyPredictor
-
     whole = TinyPredictor.predict
 
     def lossy(self, batch, run):
