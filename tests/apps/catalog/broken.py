@@ -1,0 +1,3 @@
+"""A solution that cannot even be imported."""
+
+raise RuntimeError("no such luck")
