@@ -135,11 +135,9 @@ def predict(args: argparse.Namespace) -> int:
     with ConsoleRun() as run:
         batch = _batch(solution, args, run)
         predictions = solution.load(args.bundle).predict(batch, run)
-    key = solution.inputs().role("key")
-    names = [name for name in ("row", key.name if key else "") if name in batch.frame.columns]
-    write_table(
-        pl.concat([batch.targets.select(names), predictions.frame], how="horizontal"), args.out
-    )
+    keys = [column.name for column in solution.inputs().columns if column.role == "key"]
+    named = batch.targets.select(keys).with_row_index("row", offset=1)
+    write_table(pl.concat([named, predictions.frame], how="horizontal"), args.out)
     n_alerts = int(predictions.frame["alert"].sum())
     print(f"{len(batch):,} rows scored, {n_alerts:,} alerts. Result: {args.out}")
     return CORRECT

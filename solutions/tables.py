@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ml_core.data.complete import complete
 from ml_core.data.convert import convert
 from ml_core.data.mapping import check_mapping, suggest
 from ml_core.data.read import sniff
@@ -31,8 +32,8 @@ def read_table(
 ) -> Frame:
     """Read a CSV or Parquet file, or all such files of a folder by name, as one table.
 
-    Columns are found by name and alias. The result has the schema's names and types, and `row`,
-    which counts from 1.
+    Columns are found by name and alias. The result has the schema's columns in its order; those
+    that are optional and were not given are empty.
     Raises: DataError: if a file cannot be read, a column is missing, or a value breaks a rule.
     """
     checker = Checker(schema)
@@ -40,9 +41,7 @@ def read_table(
     errors = checker.finish().errors
     if errors:
         raise DataError(errors)
-    frame = pl.concat(parts, how="diagonal")
-    numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("row")
-    return frame.with_columns(numbers)
+    return complete(pl.concat(parts, how="diagonal"), schema)
 
 
 def check_rules(solution: AnySolution, frame: Frame) -> None:

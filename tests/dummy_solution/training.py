@@ -47,10 +47,10 @@ def untouched(batch: TableBatch) -> list[Issue]:
 
 def split(batch: TableBatch, options: WeldOptions) -> Split:
     """Cut the pulled welds by time."""
-    if "failed" not in batch.frame.columns:
-        message = "The column failed must be there to learn from. Got none. Map it."
-        raise DataError(Issue("missing_column", message, column="failed"))
     frame = batch.targets.filter(pl.col("failed").is_not_null()).sort("time", maintain_order=True)
+    if frame.is_empty():
+        message = "The column failed must hold outcomes to learn from. Got none. Map or fill it."
+        raise DataError(Issue("no_labels", message, column="failed"))
     cut = by_time(frame, "time", valid=0.2, test=0.2)
     edges = [(int(rows[0]), int(rows[-1]) + 1) for rows in (cut.train, cut.valid, cut.test)]
     return Split(*(TableBatch(frame, start, stop) for start, stop in edges), how=cut.how)
