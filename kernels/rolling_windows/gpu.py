@@ -7,18 +7,18 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from kernels._grouping import group
-from kernels.rolling_windows import sweep
-from kernels.rolling_windows.sweep import COUNT, MAX, MEAN, STD, SUM
+from kernels.rolling_windows import cpu
+from kernels.rolling_windows.cpu import COUNT, MAX, MEAN, STD, SUM
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_count_values = cuda.jit(device=True)(sweep.count_values)
-_counts = cuda.jit(device=True)(sweep.counts)
-_sums = cuda.jit(device=True)(sweep.sums)
-_means = cuda.jit(device=True)(sweep.means)
-_maxima = cuda.jit(device=True)(sweep.maxima)
-_spreads = cuda.jit(device=True)(sweep.spreads)
+_count_values = cuda.jit(device=True)(cpu.count_values.py_func)
+_counts = cuda.jit(device=True)(cpu.counts.py_func)
+_sums = cuda.jit(device=True)(cpu.sums.py_func)
+_means = cuda.jit(device=True)(cpu.means.py_func)
+_maxima = cuda.jit(device=True)(cpu.maxima.py_func)
+_spreads = cuda.jit(device=True)(cpu.spreads.py_func)
 
 _THREADS = 128
 

@@ -7,11 +7,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from kernels._grouping import group
-from kernels.temporal_neighbors import search
 
 IntArray = NDArray[np.int64]
-
-_first_unknown = njit(cache=True)(search.first_unknown)
 
 
 def run(
@@ -44,7 +41,22 @@ def _search_all(
         start = stop = 0
         if codes[query] >= 0:
             start, stop = starts[codes[query]], starts[codes[query] + 1]
-            stop = _first_unknown(time, start, stop, query_time[query], delay)
+            stop = first_unknown(time, start, stop, query_time[query], delay)
         for place in range(out.shape[1]):
             row = stop - 1 - place
             out[query, place] = order[row] if row >= start else -1
+
+
+@njit(cache=True)
+def first_unknown(time: IntArray, start: int, stop: int, moment: int, delay: int) -> int:
+    """Return the first of the sorted rows start..stop that is not yet known at a moment."""
+    # Without a delay the rows of the moment itself are still unknown: strictly before is at most
+    # one earlier, since times are whole numbers.
+    newest = moment - max(delay, 1)
+    while start < stop:
+        middle = (start + stop) // 2
+        if time[middle] <= newest:
+            start = middle + 1
+        else:
+            stop = middle
+    return start

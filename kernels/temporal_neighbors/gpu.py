@@ -7,11 +7,11 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from kernels._grouping import group
-from kernels.temporal_neighbors import search
+from kernels.temporal_neighbors import cpu
 
 IntArray = NDArray[np.int64]
 
-_first_unknown = cuda.jit(device=True)(search.first_unknown)
+_first_unknown = cuda.jit(device=True)(cpu.first_unknown.py_func)
 
 _THREADS = 128
 
