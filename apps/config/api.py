@@ -12,8 +12,8 @@ from rest_framework.routers import SimpleRouter
 router = SimpleRouter()
 urlpatterns: list[URLPattern | URLResolver] = []
 
-for _app in [*settings.ASSAY_APPS, "apps.jobs", "apps.audit", "apps.accounts"]:
-    if find_spec(f"{_app}.api") is None:
+for _app in settings.ASSAY_APPS:
+    if _app == "apps.config" or find_spec(f"{_app}.api") is None:
         continue
     _module = import_module(f"{_app}.api")
     for _prefix, _viewset, _basename in getattr(_module, "routes", []):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +42,20 @@ ALLOWED_HOSTS = env.names("ASSAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("ASSAY_TRUSTED_ORIGINS")
 
 # --- the apps --------------------------------------------------------------------------------
-_PRODUCT = ["web", "catalog", "datasets", "experiments", "registry", "inference"]
-_CHAIN = [
-    *takewhile(
-        lambda name: (BASE_DIR / "apps" / name / "models.py").is_file(),
-        ["datasets", "experiments", "registry", "inference"],
-    )
-]
 ASSAY_APPS = [
-    f"apps.{name}"
-    for name in _PRODUCT
-    if name in _CHAIN or (name in {"web", "catalog"} and find_spec(f"apps.{name}") is not None)
-]
-INSTALLED_APPS = [
-    *ASSAY_APPS,
+    "apps.web",
+    "apps.catalog",
+    "apps.datasets",
+    "apps.experiments",
+    "apps.registry",
+    "apps.inference",
     "apps.jobs",
     "apps.audit",
     "apps.accounts",
     "apps.config",
+]
+INSTALLED_APPS = [
+    *ASSAY_APPS,
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -83,7 +77,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
-_errors = find_spec("apps.web") is not None and find_spec("apps.web.errors") is not None
 MIDDLEWARE = [
     "apps.config.middleware.stream_in_threads",
     "apps.config.middleware.log_request",
@@ -99,10 +92,10 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.accounts.middleware.use_own_timezone",
-    *(["apps.web.errors.ErrorMiddleware"] if _errors else []),
+    "apps.web.errors.ErrorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-CSRF_FAILURE_VIEW = "apps.web.errors.csrf_failure" if _errors else "django.views.csrf.csrf_failure"
+CSRF_FAILURE_VIEW = "apps.web.errors.csrf_failure"
 ROOT_URLCONF = "apps.config.urls"
 ASGI_APPLICATION = "apps.config.asgi.application"
 WSGI_APPLICATION = "apps.config.wsgi.application"
@@ -268,9 +261,7 @@ REST_FRAMEWORK = {
         "anon": env.text("ASSAY_RATE_ANONYMOUS", "30/min"),
         "user": env.text("ASSAY_RATE_USER", "1200/min"),
     },
-    "EXCEPTION_HANDLER": "apps.web.errors.exception_handler"
-    if _errors
-    else "rest_framework.views.exception_handler",
+    "EXCEPTION_HANDLER": "apps.web.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {

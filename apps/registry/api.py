@@ -76,10 +76,11 @@ class ModelViewSet(ReadOnlyModelViewSet[ModelVersion]):
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, pk: str) -> Response:
         """Make the model live; the one before retires. A retired one is rolled back to."""
+        found = self.get_object()
         asked = PromoteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         user: Any = request.user
-        model = services.promote(self.get_object(), user, asked.validated_data["reason"])
+        model = services.promote(found, user, asked.validated_data["reason"])
         return Response(self.get_serializer(model).data)
 
 

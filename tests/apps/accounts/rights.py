@@ -3,11 +3,10 @@
 from apps.accounts.services import make_key
 
 
-def objects(people):
-    key, _ = make_key(
-        user=people.alice, team=people.team, name="k", scopes=["jobs.view"], days=None
-    )
-    return {"accounts:key_id": key.id}
+def _key(people):
+    scopes = ["jobs.view"]
+    return make_key(user=people.alice, team=people.team, name="k", scopes=scopes, days=None)[0].id
 
 
+OBJECTS = {"accounts:key_id": _key}
 PERSONAL = {"accounts:key_id"}  # Alice's alone: Bob finds none either

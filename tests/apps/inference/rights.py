@@ -3,32 +3,40 @@
 import tempfile
 from pathlib import Path
 
-from apps.inference.models import Prediction
-from tests.apps.workshop import ready_version, trained_model
+from apps.jobs import runner
+from apps.jobs.models import Job, State
+from tests.apps.workshop import ready_version, scored, trained_model
 
 
-def objects(people):
-    model = trained_model(people, Path(tempfile.mkdtemp()))
-    version = ready_version(people, name="April")
-    prediction = Prediction.objects.create(
-        team=people.team, created_by=people.alice, solution="tiny", dataset_version=version,
-        model=model,
-    )  # fmt: skip
-    return {
-        "datasets:dataset_id": version.dataset_id,
-        "datasets:version_id": version.id,
-        "api:dataset": version.dataset_id,
-        "api:dataset-version": version.id,
-        "experiments:run_id": model.run_id,
-        "api:run": model.run_id,
-        "registry:model_id": model.id,
-        "api:model": model.id,
-        "inference:prediction_id": prediction.id,
-        "api:prediction": prediction.id,
-        "api:prediction-download": prediction.id,
-    }
+def _version(people):
+    return ready_version(people, issues_blob="", issues=[])
 
 
+def _model(people):
+    return trained_model(people, Path(tempfile.mkdtemp()))
+
+
+def _result(people):
+    def run_jobs() -> None:
+        for job in Job.objects.filter(state=State.QUEUED):
+            runner.run(job.id)
+
+    return scored(people, Path(tempfile.mkdtemp()), run_jobs).id
+
+
+OBJECTS = {
+    "datasets:dataset_id": lambda people: _version(people).dataset_id,
+    "datasets:version_id": lambda people: _version(people).id,
+    "api:dataset": lambda people: _version(people).dataset_id,
+    "api:dataset-version": lambda people: _version(people).id,
+    "experiments:run_id": lambda people: _model(people).run_id,
+    "api:run": lambda people: _model(people).run_id,
+    "registry:model_id": lambda people: _model(people).id,
+    "api:model": lambda people: _model(people).id,
+    "inference:prediction_id": _result,
+    "api:prediction": _result,
+    "api:prediction-download": _result,
+}
 # Nobody's own: every team has the same solutions, rows and formats.
 OPEN = {
     "catalog:slug": "tiny",
@@ -41,3 +49,5 @@ OPEN = {
     "api:form": "csv",
     "api:row": 1,
 }
+# A file of issues is there only if there are any.
+MAY_BE_MISSING = {"datasets:issues"}
