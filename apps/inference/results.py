@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP = 50_000
 MOST_BYTES_HELD = 320 * 2**20
+WORTH_WARMING = 200_000  # fewer rows are decoded in no time
 CORE = ("rank", "row", "score", "label", "confidence", "alert")
 
 
@@ -118,10 +120,15 @@ class ResultTable:
         places = self._places(query)
         return Rows(self._at(places[start : start + size]), len(places))
 
+    def warm(self) -> None:
+        """Decode all columns aside, so that the first sort or filter need not wait for it."""
+        if self.n_rows >= WORTH_WARMING:
+            threading.Thread(target=self._warm, name="warm-result", daemon=True).start()
+
     def row(self, row: int) -> dict[str, Any] | None:
         """Return the row of the input file with this number, or None."""
         places = np.flatnonzero(self.columns(["row"])["row"].to_numpy() == row)
-        return self._at(places[:1]).row(0, named=True) if len(places) else None
+        return self.at_rank(int(places[0]) + 1) if len(places) else None
 
     def at_rank(self, rank: int) -> dict[str, Any] | None:
         """Return the row at a place of the ranking, counted from 1, or None."""
@@ -138,6 +145,11 @@ class ResultTable:
                 _cache.put((self._blob, column.name), column, int(column.estimated_size()))
                 held[column.name] = column
         return pl.DataFrame([held[name] for name in names])
+
+    def _warm(self) -> None:
+        # The result may be gone by now, and whoever asks for it next is told so.
+        with suppress(OSError):
+            self.columns(self.names)
 
     def _by_rank(self, start: int, size: int, *, descending: bool) -> Frame:
         stop = min(self.n_rows, start + size)

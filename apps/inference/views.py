@@ -14,6 +14,7 @@ from apps.datasets.models import DatasetVersion
 from apps.inference import listing, services
 from apps.inference.forms import RowFilter, ScoreForm
 from apps.inference.models import Prediction
+from apps.inference.results import ResultTable
 from apps.registry.figures import compared
 from apps.registry.models import ModelVersion
 from ml_core.errors import DataError, ModelError
@@ -89,6 +90,7 @@ def result(request: UserRequest, prediction_id: uuid.UUID) -> HttpResponse:
     context = _table(request, prediction)
     if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
         return render(request, "inference/_rows.html", context)
+    ResultTable(prediction).warm()
     run = prediction.model.run
     context |= {
         "figures": compared(prediction.solution, prediction.metrics, {}),
