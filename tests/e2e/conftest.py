@@ -135,9 +135,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def world(product: Product, rest: Rest, files: Path) -> World:
+def world(rest: Rest, files: Path) -> World:
     """Return a dataset, a live model and a result that Alice's team has made, by REST."""
-    return make_world(product, rest, files)
+    return make_world(rest, files)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,7 +14,8 @@ from solutions.fraud.simulate import simulate
 if TYPE_CHECKING:
     from pathlib import Path
 
-N_CARDS, N_TERMINALS, N_DAYS = 250, 120, 50
+N_CARDS, N_TERMINALS, N_DAYS = 250, 120, 52
+NEW_FROM = datetime(2025, 2, 12)  # noqa: DTZ001  ten days at the end, whose outcome is not known
 
 
 def make_payments(n_cards: int = N_CARDS, days: int = N_DAYS, *, seed: int = 7) -> pl.DataFrame:
@@ -31,8 +32,10 @@ def make_payments(n_cards: int = N_CARDS, days: int = N_DAYS, *, seed: int = 7) 
 def make_files(folder: Path) -> Path:
     """Write all files into a folder and return it."""
     frame = make_payments()
-    frame.write_csv(folder / "payments.csv")
-    frame.write_parquet(folder / "payments.parquet")
+    is_new = pl.col("TX_DATETIME") >= NEW_FROM
+    frame.filter(~is_new).write_csv(folder / "payments.csv")
+    frame.filter(~is_new).write_parquet(folder / "payments.parquet")
+    frame.filter(is_new).drop("TX_FRAUD").write_csv(folder / "new payments.csv")
     _write_errors(folder / "errors.csv", frame.head(300))
     _write_unreadable(folder, frame.head(300))
     return folder
@@ -40,13 +43,15 @@ def make_files(folder: Path) -> Path:
 
 def _write_errors(file: Path, frame: pl.DataFrame) -> None:
     """Write a file whose columns are right and whose rows 3, 5, 8 and 13 are not."""
-    future = (datetime(2025, 1, 1) + timedelta(days=36_500)).isoformat()  # noqa: DTZ001
     texts = frame.with_columns(pl.all().cast(pl.String)).with_row_index("row", offset=1)
     row = pl.col("row")
     amount = pl.when(row == 3).then(pl.lit("twelve")).when(row == 5).then(pl.lit("-4.50"))
     texts.with_columns(
         amount.otherwise("TX_AMOUNT").alias("TX_AMOUNT"),
-        pl.when(row == 8).then(pl.lit(future)).otherwise("TX_DATETIME").alias("TX_DATETIME"),
+        pl.when(row == 8)
+        .then(pl.lit("2124-12-08 00:00:00.000000"))
+        .otherwise("TX_DATETIME")
+        .alias("TX_DATETIME"),
         pl.when(row == 13).then(pl.col("TX_ID").first()).otherwise("TX_ID").alias("TX_ID"),
     ).drop("row").write_csv(file)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
+ADMIN, ADMIN_PASSWORD = "admin@example.org", "an admin for a test only"
 STOP_S = 30.0
 # What a test run sets for itself must not reach the installation under test.
 _OWN = ("ASSAY_", "DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_")
@@ -65,7 +66,7 @@ class Product:
         own = {
             "ASSAY_HOME": str(self.home),
             "ASSAY_PORT": str(self.port),
-            "ASSAY_ADMIN_PASSWORD": "an admin for a test only",
+            "ASSAY_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "ASSAY_LOG_JSON": "0",
             "DJANGO_SETTINGS_MODULE": "apps.config.settings",
             "PYTHONPATH": str(ROOT),
@@ -97,10 +98,11 @@ class Product:
                 [sys.executable, "scripts/supervise.py"], cwd=ROOT, env=self.env,
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-        wait_for("A healthy answer", self._is_up, START_S)
+        wait_for("A healthy answer", self.is_up, START_S)
         wait_for("A worker with its pool", self.pool, START_S)
 
-    def _is_up(self) -> bool:
+    def is_up(self) -> bool:
+        """Tell whether it answers; fails when it has ended."""
         assert self.supervisor is not None
         assert self.supervisor.poll() is None, f"it ended at its start:\n{self.log_tail()}"
         try:

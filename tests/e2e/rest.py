@@ -63,6 +63,22 @@ class Rest:
         assert job["state"] == "succeeded", job
         return job
 
+    # --- what journeys begin with ------------------------------------------------------------
+    def bring(self, file: Path, name: str = "") -> str:
+        """Bring a file of payments whose columns map by themselves; returns its ready version."""
+        fields = {"solution": "fraud", "name": name or file.stem, "mapping": "auto"}
+        version = self.send_file("datasets/", file, **fields)
+        self.finish(version["job"])
+        return str(version["id"])
+
+    def train(self, version: str, options: dict[str, object]) -> Any:
+        """Start a training."""
+        return self.post("solutions/fraud/trainings/", dataset_version=version, options=options)
+
+    def score(self, version: str, **choices: object) -> Any:
+        """Start a scoring."""
+        return self.post("solutions/fraud/predictions/", dataset_version=version, **choices)
+
     def _at(self, path: str) -> str:
         return path if path.startswith("http") else f"{self.url}/api/v1/{path}"
 
