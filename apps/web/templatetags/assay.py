@@ -280,13 +280,13 @@ def render_block(block: Mapping[str, Any]) -> SafeString:
 
 @register.inclusion_tag("web/components/report.html")
 def render_report(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Draw all blocks of a report on a grid: figures in a row, small charts side by side."""
-    cells = []
-    for kind, run in groupby(blocks, key=_shape):
-        run_of_kind = list(run)
-        for index, block in enumerate(run_of_kind):
-            cells.append({"block": block, "width": _width(kind, index, len(run_of_kind))})
-    return {"cells": cells}
+    """Draw all blocks of a report: figures in a row, small charts side by side, tables wide."""
+    rows = []
+    for shape, run in groupby(blocks, key=_shape):
+        of_shape = list(run)
+        widths = [_width(shape, index, len(of_shape)) for index in range(len(of_shape))]
+        rows.append([{"block": b, "width": w} for b, w in zip(of_shape, widths, strict=True)])
+    return {"rows": rows}
 
 
 def _shape(block: Mapping[str, Any]) -> str:
@@ -296,9 +296,7 @@ def _shape(block: Mapping[str, Any]) -> str:
 
 def _width(shape: str, index: int, count: int) -> str:
     if shape == "figure":
-        return {1: "col-12", 2: "col-6"}.get(
-            count, "col-6 col-lg" if count < 6 else "col-6 col-lg-2"
-        )
+        return {1: "col-12", 2: "col-6", 3: "col-6 col-lg-4"}.get(count, "col-6 col-lg-4 col-xl")
     is_alone = count % 2 == 1 and index == count - 1
     return "col-12 col-xl-6" if shape == "half" and not is_alone else "col-12"
 

@@ -6,24 +6,32 @@ import { localWords } from "../moments";
 import type { Dispose } from "../mount";
 import type { Palette } from "../palette";
 
+// Tones are told by shape as well as by colour; what is not known is hollow.
+const SYMBOLS = { bad: "triangle", warning: "rect", good: "circle", neutral: "emptyCircle" };
+
 export function start(element: HTMLElement): Dispose | undefined {
   const block = readSource(element) as TimelineBlock | null;
   return block === null ? undefined : draw(element, (colours) => option(block, colours)).dispose;
 }
 
 function colourOf(event: TimelineEvent, colours: Palette): string {
-  const tones = { bad: colours.bad, warning: colours.warning, good: colours.good, neutral: "" };
-  return tones[event.tone] || (colours.series[0] ?? colours.text);
+  const { bad, warning, good, muted } = colours;
+  return { bad, warning, good, neutral: muted }[event.tone];
+}
+
+function borderOf(event: TimelineEvent, colours: Palette): string {
+  if (event.current) return colours.text;
+  return event.tone === "neutral" ? colours.muted : colours.surface;
 }
 
 function pointOf(event: TimelineEvent, colours: Palette): Record<string, unknown> {
   return {
     value: [event.at, event.value],
-    symbol: event.current ? "diamond" : event.tone === "bad" ? "triangle" : "circle",
+    symbol: event.current ? "diamond" : SYMBOLS[event.tone],
     symbolSize: event.current ? 18 : 9,
     itemStyle: {
       color: colourOf(event, colours),
-      borderColor: event.current ? colours.text : colours.surface,
+      borderColor: borderOf(event, colours),
       borderWidth: event.current ? 2 : 1,
     },
     label: {
