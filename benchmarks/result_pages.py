@@ -1,3 +1,4 @@
+# ruff: noqa: E402, S101, S106  Django must be set up before its models are imported
 """Server time of the pages of a result with 1.75 million rows, cold and warm.
 
     python -m benchmarks.result_pages [rows]
