@@ -61,3 +61,8 @@ def test_every_component_says_its_parameters():
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_page_relies_on_a_script_of_bootstrap(path):
     assert "data-bs-toggle" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_number_in_an_address_has_no_thousands_separator(path):
+    assert not re.search(r"_page_number\s*\}\}", path.read_text())
