@@ -5,7 +5,7 @@ explained family by family. `compute` fills the table, family by family, with th
 
 - windows over *earlier* payments, which need no label;
 - windows over *known* labels, which end `delay` before the payment;
-- the last known payments of the terminal, to see how its current run of frauds began.
+- the state of the terminal after its newest known payment: how its run of frauds began.
 
 `Facts` holds, besides, what one payment tells about its neighbours: facts that need its label are
 true as of its own time and may be read by a payment that is at least `delay` younger.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_core.tracking.run import Run, stop_if_cancelled
-from ml_core.typing import Float32Array, FloatArray, IntArray
+from ml_core.typing import BoolArray, Float32Array, FloatArray, IntArray
 from solutions.fraud.ledger import Habit, Lane, Ledger
 from solutions.fraud.options import DAY, SECOND
 
@@ -31,7 +31,8 @@ BURST = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
 KNOWN_CARD = (7 * DAY, 28 * DAY, EVER)
 KNOWN_TERMINAL = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 90 * DAY)
 ELSEWHERE = 14 * DAY
-RUN = 16  # known payments of a terminal in which its run of frauds is looked for
+SUSPECT = 0.3  # from here on a fraud is held against its terminal
+LONG = 120.0  # days; what is older is all alike
 PRIOR = 0.5  # payments' worth of doubt in a rate
 
 Fill = Callable[[str, FloatArray | Float32Array], None]
@@ -67,6 +68,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "terminal_since_fraud",
         "terminal_run",
         "terminal_run_age",
+        "terminal_odd_run",
+        "terminal_odd_run_age",
     ),
     "pair": ("pair_payments", "pair_gap"),
 }
@@ -194,26 +197,55 @@ def _known(facts: Facts, lane: Lane, windows: tuple[int, ...]) -> tuple[Float32A
 
 
 def _terminal_run(facts: Facts, fill: Fill) -> None:
-    """Tell when the terminal last had a genuine payment, and how its run of frauds began."""
+    """Tell when the terminal last had a genuine payment, and how its run of frauds began.
+
+    Runs are followed payment by payment; a payment reads the state in which the terminal was
+    after its newest known payment.
+    """
     ledger, lane = facts.ledger, facts.ledger.by_terminal
-    for block in lane.blocks():
-        rows = lane.order[block]
-        near = lane.neighbours(block, RUN, delay=max(facts.delay, EARLIER))
-        seen = (near >= 0) & ledger.known[near]
-        fraud = seen & (ledger.fraud[near] > 0)
-        genuine = seen & ~fraud
-        age = np.where(near >= 0, ledger.time[rows, None] - ledger.time[near] - facts.delay, EVER)
-        # Newest first: the run are the frauds before the first known genuine payment.
-        in_run = fraud & (np.cumsum(genuine, axis=1) == 0)
-        values = {
-            "terminal_since_genuine": _days(np.min(np.where(genuine, age, EVER), axis=1)),
-            "terminal_since_fraud": _days(np.min(np.where(fraud, age, EVER), axis=1)),
-            "terminal_run": np.log1p(in_run.sum(axis=1)),
-            "terminal_run_age": _days(np.max(np.where(in_run, age, 0), axis=1)),
-        }
-        for name, value in values.items():
-            facts.table[rows, FEATURES.index(name)] = value
-    del fill  # a block fills its own rows
+    newest = lane.neighbours(slice(None), 1, delay=max(facts.delay, EARLIER))[:, 0]
+    place = np.empty(len(ledger), dtype=np.int64)
+    place[lane.order] = np.arange(len(ledger))
+    state = np.where(newest >= 0, place[newest], -1)
+    genuine = (ledger.known & (ledger.fraud == 0))[lane.order]
+    fraud = (ledger.fraud > 0)[lane.order]
+    suspect = (facts.odd > SUSPECT)[lane.order]
+    fill_sorted = _filler(lane, fill)
+    fill_sorted("terminal_since_genuine", _since_state(lane, lane.last(genuine), state))
+    fill_sorted("terminal_since_fraud", _since_state(lane, lane.last(fraud), state))
+    for name, sort in (("run", fraud), ("odd_run", suspect)):
+        count, begin = _runs(lane, sort, genuine)
+        fill_sorted(f"terminal_{name}", np.log1p(np.where(state >= 0, count[state], 0)))
+        fill_sorted(f"terminal_{name}_age", _since_state(lane, begin, state))
+
+
+def _filler(lane: Lane, fill: Fill) -> Fill:
+    def fill_sorted(name: str, values: FloatArray | Float32Array) -> None:
+        out = np.empty(len(values), dtype=np.float32)
+        out[lane.order] = values
+        fill(name, out)
+
+    return fill_sorted
+
+
+def _runs(lane: Lane, event: BoolArray, end: BoolArray) -> tuple[IntArray, IntArray]:
+    """Follow runs of `event` that an `end` breaks, in the order of the lane.
+
+    Shapes: event, end (n,) -> events in the run so far (n,), place of its first or -1 (n,).
+    """
+    so_far = np.cumsum(event)
+    broken = lane.last(end)
+    before = np.where(broken >= 0, so_far[broken], (so_far - event)[lane.first])
+    count = so_far - before
+    begin = lane.last(event & (count == 1))
+    return count, np.where(count > 0, begin, -1)
+
+
+def _since_state(lane: Lane, at: IntArray, state: IntArray) -> Float32Array:
+    """Days from the place that a state points to until each payment; `LONG` if there is none."""
+    place = np.where(state >= 0, at[state], -1)
+    days = np.where(place >= 0, (lane.sorted_time - lane.sorted_time[place]) / DAY, LONG)
+    return np.minimum(days, LONG).astype(np.float32)
 
 
 def _pair(facts: Facts, fill: Fill) -> None:
@@ -225,32 +257,21 @@ def _pair(facts: Facts, fill: Fill) -> None:
 
 def since_previous(lane: Lane) -> Float32Array:
     """Log of days since the entity's last strictly earlier payment; long ago if there is none."""
-    return _days(_since(lane, lane.sorted_time, first=False))
+    place = np.arange(len(lane.order))
+    new_moment = (lane.first == place) | (np.diff(lane.sorted_time, prepend=0) != 0)
+    # Rows of one instant share the row before the first of them.
+    before = np.maximum.accumulate(np.where(new_moment, place, 0)) - 1
+    since = lane.sorted_time - lane.sorted_time[before]
+    return _in_order(lane, np.where(before >= lane.first, since, EVER))
 
 
 def since_first(lane: Lane) -> Float32Array:
-    """Log of days since the entity was first seen; 0 at its first payment."""
-    return _days(_since(lane, lane.sorted_time, first=True))
+    """Log of days since the entity was first seen; 0 days at its first payment."""
+    return _in_order(lane, lane.sorted_time - lane.sorted_time[lane.first])
 
 
-def _since(lane: Lane, time: IntArray, *, first: bool) -> IntArray:
-    """Microseconds since the first, or the last strictly earlier, payment of each row's entity."""
-    n = len(time)
-    new_entity = np.diff(lane.sorted_entity, prepend=lane.sorted_entity[:1] - 1) != 0
-    start = np.maximum.accumulate(np.where(new_entity, np.arange(n), 0))
-    if first:
-        since = time - time[start]
-    else:
-        # Rows of one instant share the row before the first of them.
-        new_moment = new_entity | (np.diff(time, prepend=time[:1]) != 0)
-        moment = np.maximum.accumulate(np.where(new_moment, np.arange(n), 0))
-        since = np.where(moment > start, time - time[moment - 1], EVER)
-    out = np.empty(n, dtype=np.int64)
-    out[lane.order] = since
+def _in_order(lane: Lane, microseconds: IntArray) -> Float32Array:
+    """Log scale of time spans in days, put into the order of the file; beyond a year all alike."""
+    out = np.empty(len(lane.order), dtype=np.float32)
+    out[lane.order] = np.log(np.clip(microseconds / DAY, 0.0, 365.0) + 0.01)
     return out
-
-
-def _days(microseconds: IntArray) -> Float32Array:
-    """Log scale of a time span in days; spans beyond a year are all alike."""
-    days = np.clip(microseconds / DAY, 0.0, 365.0)
-    return np.log(days + 0.01).astype(np.float32)

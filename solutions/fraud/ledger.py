@@ -31,12 +31,16 @@ class Lane:
     order: IntArray
     sorted_entity: IntArray
     sorted_time: IntArray
+    first: IntArray  # for each sorted row, the place of its entity's first row
 
     @classmethod
     def of(cls, entity: IntArray, time: IntArray) -> Lane:
         """Order payments by entity and time."""
         order = np.lexsort((time, entity))
-        return cls(entity, order, entity[order], time[order])
+        ordered = entity[order]
+        new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
+        first = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
+        return cls(entity, order, ordered, time[order], first)
 
     def windows(
         self, values: FloatArray, windows: tuple[int, ...], *, delay: int
@@ -58,10 +62,17 @@ class Lane:
         count[self.order], total[self.order] = out[:, :, 0], out[:, :, 1]
         return count, total
 
+    def last(self, where: BoolArray) -> IntArray:
+        """Find, for each sorted row, the place of the last row of its entity where it holds.
+
+        Shapes: where (n,) in the order of the lane -> (n,), -1 for none; the row itself counts.
+        """
+        place = np.maximum.accumulate(np.where(where, np.arange(len(where)), -1))
+        return np.where(place >= self.first, place, -1)
+
     def blocks(self) -> Iterator[slice]:
         """Cut the sorted rows into slices of about `BLOCK` rows, never inside an entity."""
-        starts = np.flatnonzero(np.diff(self.sorted_entity, prepend=self.sorted_entity[:1] - 1))
-        edges = np.append(starts, len(self.order))
+        edges = np.append(np.unique(self.first), len(self.order))
         begin = 0
         while begin < len(self.order):
             aim = np.searchsorted(edges, begin + BLOCK, side="right") - 1
