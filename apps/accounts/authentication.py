@@ -44,7 +44,7 @@ class PageSessionAuthentication(SessionAuthentication):
         return 'Bearer realm="assay"'
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]  # untyped base
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "apps.accounts.authentication.ApiKeyAuthentication"
     name = "API key"
 
@@ -52,7 +52,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]  # unt
         return {"type": "http", "scheme": "bearer", "bearerFormat": "assay_..."}
 
 
-class PageSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]  # untyped base
+class PageSessionScheme(OpenApiAuthenticationExtension):
     target_class = "apps.accounts.authentication.PageSessionAuthentication"
     name = "Session"
 

@@ -118,6 +118,6 @@ def allowed(
             return view(cast("UserRequest", request), *args, **kwargs)
 
         guarded.action_needed = action  # type: ignore[attr-defined]  # read by the test of rights
-        return guarded
+        return cast("Callable[Concatenate[HttpRequest, P], HttpResponseBase]", guarded)
 
     return decorate

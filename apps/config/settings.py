@@ -128,7 +128,7 @@ if _database["ENGINE"].endswith("sqlite3"):
         "PRAGMA cache_size=-16000; PRAGMA mmap_size=134217728;",
     }
     _database["CONN_MAX_AGE"] = 0
-else:
+elif env.flag("ASSAY_DB_POOL"):
     _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

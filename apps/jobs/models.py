@@ -70,7 +70,7 @@ class Job(TeamOwned):
     error = models.TextField(blank=True)
     result_url = models.CharField(max_length=300, blank=True)
 
-    objects = JobQuerySet.as_manager()
+    objects: ClassVar = JobQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at"]

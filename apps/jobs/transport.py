@@ -18,7 +18,7 @@ from kombu.transport import virtual
 from kombu.utils.json import dumps, loads
 
 
-class Channel(virtual.Channel):  # type: ignore[misc]  # kombu carries no types
+class Channel(virtual.Channel):
     """Queues that are folders of numbered files."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu carries no types
         draft.write_text(dumps(message), "utf-8")
         draft.rename(folder / f"{name}.msg")
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         for file in self._messages(queue):
             taken = file.with_suffix(".taken")
             try:
@@ -64,7 +64,7 @@ class Channel(virtual.Channel):  # type: ignore[misc]  # kombu carries no types
         return len(files)
 
 
-class Transport(virtual.Transport):  # type: ignore[misc]  # kombu carries no types
+class Transport(virtual.Transport):
     """Kombu's virtual transport over folders."""
 
     Channel = Channel
