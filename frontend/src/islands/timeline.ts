@@ -7,7 +7,7 @@ import type { Dispose } from "../mount";
 import type { Palette } from "../palette";
 
 // Tones are told by shape as well as by colour; what is not known is hollow.
-const SYMBOLS = { bad: "triangle", warning: "rect", good: "circle", neutral: "emptyCircle" };
+const SYMBOLS = { bad: "triangle", warning: "rect", good: "circle", neutral: "circle" };
 
 export function start(element: HTMLElement): Dispose | undefined {
   const block = readSource(element) as TimelineBlock | null;
@@ -16,7 +16,8 @@ export function start(element: HTMLElement): Dispose | undefined {
 
 function colourOf(event: TimelineEvent, colours: Palette): string {
   const { bad, warning, good, muted } = colours;
-  return { bad, warning, good, neutral: muted }[event.tone];
+  const neutral = event.current ? muted : "transparent";
+  return { bad, warning, good, neutral }[event.tone];
 }
 
 function borderOf(event: TimelineEvent, colours: Palette): string {
@@ -32,7 +33,7 @@ function pointOf(event: TimelineEvent, colours: Palette): Record<string, unknown
     itemStyle: {
       color: colourOf(event, colours),
       borderColor: borderOf(event, colours),
-      borderWidth: event.current ? 2 : 1,
+      borderWidth: event.current || event.tone === "neutral" ? 2 : 1,
     },
     label: {
       show: event.current,
