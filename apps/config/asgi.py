@@ -2,9 +2,13 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apps.config.settings")
 # Each request has a thread of its own here; workers fork, and a pool must not be inherited.
 os.environ.setdefault("ASSAY_DB_POOL", "1")
-application = get_asgi_application()
+django.setup(set_prefix=False)
+
+from apps.config.body import BodyHandler  # noqa: E402  needs the settings
+
+application = BodyHandler()
