@@ -187,7 +187,6 @@ class DatasetViewSet(
             mapping=given["mapping"],
         )
         self._handler.keep(file)
-        version.refresh_from_db()
         started = version.job_id is not None
         body = VersionDetailSerializer(version, context=self.get_serializer_context()).data
         code = status.HTTP_202_ACCEPTED if started else status.HTTP_201_CREATED

@@ -144,7 +144,9 @@ def _describe(version: DatasetVersion, checked: Checked, prepared: str) -> None:
     version.report = {
         **checked.summary,
         "problems": [
-            {"code": code, "column": column, "n_rows": n} for (code, column), n in problems if n
+            {"code": code, "column": column, "n_rows": n}
+            for (code, column), n in problems
+            if n and (code, column) in _error_kinds(checked)
         ],
     }
     time = checked.summary.get("time") or {}
@@ -153,8 +155,11 @@ def _describe(version: DatasetVersion, checked: Checked, prepared: str) -> None:
 
 def _n_errors(checked: Checked) -> int:
     """Count the rows concerned by errors, those that are not stored included."""
-    kinds = {(issue.code, issue.column or "") for issue in checked.errors}
-    return sum(checked.totals.get(kind, 0) for kind in kinds)
+    return sum(checked.totals.get(kind, 0) for kind in _error_kinds(checked))
+
+
+def _error_kinds(checked: Checked) -> set[tuple[str, str]]:
+    return {(issue.code, issue.column or "") for issue in checked.errors}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -85,6 +85,7 @@ def adopt(  # noqa: PLR0913  as receive
     except BaseException:
         storage.delete(blob.name)
         raise
+    version.refresh_from_db()
     return version
 
 

@@ -51,12 +51,18 @@ def live(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
 
 
 def _context(request: UserRequest, found: DatasetVersion) -> dict[str, Any]:
+    report = quality_report(found) if found.is_ready else []
     return {
         "version": found,
         "dataset": found.dataset,
         "job": found.job,
         "solution": registry().solutions.get(found.dataset.solution),
-        "report": quality_report(found) if found.report else [],
+        "figures": [block for block in report if block["kind"] == "number"],
+        "charts": [block for block in report if block["kind"] != "number"],
+        "problems": [
+            {**problem, "words": problem["code"].replace("_", " ")}
+            for problem in found.report.get("problems", [])
+        ],
         "warnings": [issue for issue in found.issues if issue["severity"] == "warning"],
         "errors": [issue for issue in found.issues if issue["severity"] == "error"],
         "may_map": can(request.user, "datasets.upload", found),
@@ -121,9 +127,15 @@ def browse(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
         raise Http404
     page = Paginator(range(found.n_rows or 0), PER_PAGE).get_page(request.GET.get("page"))
     frame = services.load_page(found, max(0, page.start_index() - 1), PER_PAGE)
-    context = {"version": found, "page_obj": page, "names": frame.columns, "rows": frame.rows()}
+    rows = [[_cell(value) for value in row] for row in frame.rows()]
+    context = {"version": found, "page_obj": page, "names": frame.columns, "rows": rows}
     is_fragment = request.headers.get("HX-Request") == "true"
     return render(request, f"datasets/{'_' if is_fragment else ''}browse.html", context)
+
+
+def _cell(value: object) -> object:
+    # As it is in the file: neither the zone of the reader nor a language changes a value.
+    return None if value is None else str(value)
 
 
 @allowed("datasets.view")
