@@ -274,6 +274,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "JobStateEnum": "apps.jobs.models.State",
+        "VersionStateEnum": "apps.datasets.models.VersionState",
+    },
 }
 
 # --- work in the background ------------------------------------------------------------------
