@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.e2e.browser import FLAGS, Watch, chromium, log_in
 from tests.e2e.payments import make_files
@@ -18,6 +18,7 @@ from tests.e2e.world import World, make_world
 from tests.people import PASSWORD
 
 TIMEOUT_MS = 15_000
+expect.set_options(timeout=TIMEOUT_MS)
 PageMaker = Callable[..., Page]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -97,6 +98,7 @@ class Product:
             self.supervisor = subprocess.Popen(
                 [sys.executable, "scripts/supervise.py"], cwd=ROOT, env=self.env,
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509
             )  # fmt: skip
         wait_for("A healthy answer", self.is_up, START_S)
         wait_for("A worker with its pool", self.pool, START_S)
@@ -213,6 +215,12 @@ def _descendants(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def _end_with_parent() -> None:
+    """Let Linux end the product when the tests are killed before they can stop it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _is_part(line: list[str], mark: str) -> bool:

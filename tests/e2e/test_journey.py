@@ -56,8 +56,9 @@ def train(page: Page) -> None:
     with page.expect_response(is_live_curve, timeout=LONG_MS):
         pass
     expect(page.locator(".chart canvas").first).to_be_visible()
-    expect(page.get_by_role("link", name=re.compile("^ ?Model"))).to_be_visible(timeout=LONG_MS)
-    page.get_by_role("link", name=re.compile("^ ?Model")).click()
+    model = page.get_by_role("link", name=re.compile(r"^\s*Model \d"))
+    expect(model).to_be_visible(timeout=LONG_MS)
+    model.click()
     expect(page.get_by_role("heading", name="How good it is")).to_be_visible()
     page.go_back()
 
