@@ -116,7 +116,9 @@ def between(job: dict[str, Any], first: str, last: str) -> float:
     return (datetime.fromisoformat(job[last]) - datetime.fromisoformat(job[first])).total_seconds()
 
 
-def by_rest(file: Path, product: Product, memory: Memory, figures: Figures) -> str:
+def by_rest(
+    file: Path, options: dict[str, float], product: Product, memory: Memory, figures: Figures
+) -> str:
     """Go the way of a program; returns the prediction."""
     rest = Rest(product.url, product.make_key(ADMIN))
     memory.step = "ingest"
@@ -127,7 +129,7 @@ def by_rest(file: Path, product: Product, memory: Memory, figures: Figures) -> s
     figures.tell_job("ingest", job)
 
     memory.step = "train"
-    run = rest.post("solutions/fraud/trainings/", dataset_version=version["id"])
+    run = rest.post("solutions/fraud/trainings/", dataset_version=version["id"], options=options)
     job = rest.finish(run["job"], PATIENCE_S)
     figures.say("train_s", between(job, "created_at", "finished_at"))
     figures.tell_job("train", job)
@@ -230,7 +232,7 @@ def _train_in_browser(page: Page, figures: Figures) -> None:
                 "() => [...document.querySelectorAll('.chart canvas')].length > 0",
                 timeout=1000 * PATIENCE_S,
             )
-        model = page.get_by_role("link", name=re.compile("^ ?Model"))
+        model = page.get_by_role("link", name=re.compile(r"^\s*Model \d"))
         model.wait_for(timeout=1000 * PATIENCE_S)
     model.click()
     page.get_by_role("link", name="Score with it").click()
@@ -268,9 +270,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--ways", default="rest,browser")
+    parser.add_argument("--set", action="append", default=[], help="OPTION=NUMBER, REST way only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seeds", default="0", help="kept for the form; the product draws seed 0")
     asked = parser.parse_args()
+    options = {name: float(value) for name, _, value in (one.partition("=") for one in asked.set)}
     figures = Figures()
     build_frontend()
     with (
@@ -279,7 +283,7 @@ def main() -> None:
         Memory(product).watching() as memory,
     ):
         if "rest" in asked.ways:
-            prediction = by_rest(asked.data, product, memory, figures)
+            prediction = by_rest(asked.data, options, product, memory, figures)
             memory.step = "pages"
             page_times(product, prediction, int(figures.values["rows"]), figures)
         if "browser" in asked.ways:
