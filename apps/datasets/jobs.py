@@ -53,6 +53,7 @@ def ingest(job: Job, run: JobRun) -> str:
     if version.is_ready:
         return version.get_absolute_url()
     DatasetVersion.objects.filter(pk=version.pk).update(state=VersionState.CHECKING)
+    storage.sweep()
     run.stage("check")
     with storage.write("prepared") as out:
         checked = _check(version, out, run)

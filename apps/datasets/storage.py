@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import shutil
+import time
 import uuid
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,7 @@ BUFFER = 256 * 1024
 MIN_FREE_BYTES = 512 * 2**20
 CHECK_EVERY = 64 * 2**20
 PART = ".part"
+STALE_S = 24 * 3600.0  # no upload and no job writes one file for longer
 
 
 def _root() -> Path:
@@ -158,6 +160,15 @@ def delete(name: str) -> None:
     """Remove a file, if it is there."""
     if name:
         _path(name).unlink(missing_ok=True)
+
+
+def sweep(older_than_s: float = STALE_S) -> int:
+    """Remove what killed processes left half-written; return how many files that were."""
+    before = time.time() - older_than_s
+    stale = [path for path in _root().rglob(f"*{PART}") if path.stat().st_mtime < before]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return len(stale)
 
 
 def put_folder(folder: Path, prefix: str) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 
@@ -74,6 +75,19 @@ def test_a_file_cut_short_is_noticed(home):
 def test_a_name_cannot_leave_the_folder(name):
     with pytest.raises(ValueError, match="must stay in its folder"):
         storage.open_blob(name)
+
+
+def test_what_a_killed_process_left_is_swept_but_nothing_younger(home):
+    with storage.write("things") as blob:
+        blob.write(b"whole")
+    for name in ("old", "young"):
+        (home / "blobs" / "things" / f"{name}.part").write_bytes(b"half")
+    os.utime(home / "blobs" / "things" / "old.part", (0, 0))
+
+    n_swept = storage.sweep()
+
+    assert n_swept == 1
+    assert blobs() == sorted([blob.name, "things/young.part"])
 
 
 def test_folders_come_back_as_they_were(tmp_path):
