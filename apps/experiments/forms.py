@@ -116,6 +116,8 @@ def _number(kind: type, info: FieldInfo, common: dict[str, Any]) -> forms.Field:
     limits = {"min_value": low, "max_value": high}
     if kind is int:
         return forms.IntegerField(**common, **limits)
+    if isinstance(common["initial"], float) and common["initial"].is_integer():
+        common["initial"] = int(common["initial"])  # 7, as people write it, and not 7.0
     widget = forms.NumberInput(attrs={"step": "any"})
     return forms.FloatField(**common, **limits, widget=widget)
 
@@ -135,9 +137,14 @@ def _bounds(info: FieldInfo) -> tuple[Any, Any, bool, bool]:
 def _bounds_in_words(low: Any, high: Any, *, open_low: bool, open_high: bool) -> str:
     if low is None and high is None:
         return ""
-    least = "" if low is None else f"{'above' if open_low else 'from'} {low:,}"
-    most = "" if high is None else f"{'below' if open_high else 'to'} {high:,}"
+    least = "" if low is None else f"{'above' if open_low else 'from'} {_say(low)}"
+    most = "" if high is None else f"{'below' if open_high else 'to'} {_say(high)}"
     return f"({' '.join(filter(None, (least, most)))})"
+
+
+def _say(bound: float) -> str:
+    whole = isinstance(bound, int) or bound.is_integer()
+    return f"{int(bound):,}" if whole else f"{bound:g}"
 
 
 def _plain_type(annotation: Any) -> tuple[Any, bool]:

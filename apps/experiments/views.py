@@ -34,7 +34,8 @@ STOP_POLLING = 286  # htmx's way to be told that nothing more will come
 def train(request: UserRequest, slug: str) -> HttpResponse:
     solution = find_solution(slug)
     versions = ready_versions(request, slug)
-    form = TrainForm(solution.options, versions, request.POST or None, initial=_first(request))
+    first = {"version": request.GET.get("version") or versions.values_list("pk", flat=True).first()}
+    form = TrainForm(solution.options, versions, request.POST or None, initial=first)
     if request.method == "POST" and form.is_valid():
         started = _start(request, slug, form)
         if started is not None:
@@ -42,10 +43,6 @@ def train(request: UserRequest, slug: str) -> HttpResponse:
     context = {"form": form, "solution": solution, "has_data": versions.exists()}
     status = 422 if form.is_bound else 200
     return render(request, "experiments/train.html", context, status=status)
-
-
-def _first(request: UserRequest) -> dict[str, str]:
-    return {"version": request.GET.get("version", "")}
 
 
 def _start(request: UserRequest, slug: str, form: TrainForm) -> TrainingRun | None:
@@ -119,11 +116,10 @@ def curve(request: UserRequest, run_id: uuid.UUID, of: str) -> HttpResponse:
 @allowed("runs.view")
 def compare(request: UserRequest) -> HttpResponse:
     runs = _chosen(request)
-    names = list(dict.fromkeys(name for run in runs for name in run.metrics))
     options = list(dict.fromkeys(name for run in runs for name in run.options))
     context = {
         "runs": runs,
-        "figures": [_line(name, [run.metrics.get(name) for run in runs]) for name in names],
+        "figures": _figures(runs),
         "options": [_line(name, [run.options.get(name) for run in runs]) for name in options],
         "charts": curves.comparison(runs),
     }
@@ -147,6 +143,16 @@ def _chosen(request: UserRequest) -> Sequence[TrainingRun]:
     if len(by_id) != len(set(ids)):
         raise Http404
     return [by_id[one] for one in dict.fromkeys(ids)]
+
+
+def _figures(runs: Sequence[TrainingRun]) -> list[dict[str, Any]]:
+    """Return a line for each figure, with what each run has of it, in the order of the first."""
+    by_run = [{f["name"]: f for f in compared(run.solution, run.metrics, {})} for run in runs]
+    known = {name: figure for figures in by_run for name, figure in figures.items()}
+    return [
+        {"figure": figure, "values": [figures.get(name) for figures in by_run]}
+        for name, figure in known.items()
+    ]
 
 
 def _line(name: str, values: list[Any]) -> dict[str, Any]:

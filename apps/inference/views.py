@@ -38,7 +38,11 @@ def score(request: UserRequest, slug: str) -> HttpResponse:
         .order_by("-created_at")
     )
     models = ModelVersion.objects.visible_to(request.user).filter(solution=slug).usable()
-    first = {name: request.GET.get(name, "") for name in ("version", "model")}
+    newest = versions.values_list("pk", flat=True).first()
+    first = {
+        "version": request.GET.get("version") or newest,
+        "model": request.GET.get("model", ""),
+    }
     form = ScoreForm(versions, models, request.POST or None, initial=first)
     if request.method == "POST" and form.is_valid():
         started = _start(request, form)

@@ -26,6 +26,7 @@ def compared(slug: str, metrics: Mapping[str, Any], card: Mapping[str, Any]) -> 
     baseline, intervals = baseline_of(metrics, card), _intervals(metrics, card)
     return [
         _figure(declared.get(name) or _undeclared(name), metrics[name], baseline, intervals)
+        | {"is_declared": name in declared}
         for name in names
         if _is_number(metrics[name])
     ]
