@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 
-if TYPE_CHECKING:
-    _Base = nn.Module
-else:
-    _Base = MessagePassing
 
-
-class NeighbourConv(_Base):
+class NeighbourConv(MessagePassing):  # type: ignore[misc]  # torch_geometric carries no types
     """Attend from each target to its k neighbours, which may differ in kind from it.
 
     With h heads, target x_i and neighbours e_ij (j = 1..k), of which some may be absent:
@@ -34,7 +27,7 @@ class NeighbourConv(_Base):
     """
 
     def __init__(self, target_size: int, neighbour_size: int, size: int, heads: int = 4) -> None:
-        super().__init__(node_dim=0) if not TYPE_CHECKING else super().__init__()
+        super().__init__(node_dim=0)
         if size % heads:
             message = f"`size` must be a multiple of `heads`. Got {size} and {heads}. Change one."
             raise ValueError(message)
@@ -51,7 +44,7 @@ class NeighbourConv(_Base):
         key, value = self.key_value(neighbours).flatten(0, 1).chunk(2, dim=-1)
         target = torch.arange(n, device=targets.device).unsqueeze(1).expand(n, k).flatten()
         edge_index = torch.stack([torch.arange(n * k, device=targets.device), target])
-        gathered: Tensor = self.propagate(
+        gathered = self.propagate(
             edge_index,
             x=(None, self.query(targets)),
             key=key,
@@ -59,7 +52,8 @@ class NeighbourConv(_Base):
             present=present,
             size=(None, n),
         )
-        return self.out(gathered)
+        result: Tensor = self.out(gathered)
+        return result
 
     def message(self, x_i: Tensor, key: Tensor, value: Tensor, present: Tensor) -> Tensor:
         """Weigh what each edge carries.
@@ -67,11 +61,12 @@ class NeighbourConv(_Base):
         Shapes: x_i, key, value (n k, size), present (n, k) -> (n, k, size).
         """
         k = present.shape[1]
-        mixed = nn.functional.leaky_relu(x_i + key, 0.2).unflatten(-1, (self.heads, -1))
-        score = (mixed * self.attention).sum(dim=-1).unflatten(0, (-1, k))
-        absent = (1.0 - present).unsqueeze(-1)
-        weight = torch.softmax(score - 1e4 * absent, dim=1) * present.unsqueeze(-1)
-        heads = value.unflatten(-1, (self.heads, -1)).unflatten(0, (-1, k))
+        shape = (-1, k, self.heads, self.attention.shape[1])
+        mixed = nn.functional.leaky_relu(x_i + key, 0.2).reshape(shape)
+        score = (mixed * self.attention).sum(dim=-1)
+        there = present.unsqueeze(-1)
+        weight = torch.softmax(score - 1e4 * (1.0 - there), dim=1) * there
+        heads = value.reshape(shape)
         return (weight.unsqueeze(-1) * heads).flatten(2)
 
     def aggregate(self, inputs: Tensor) -> Tensor:

@@ -8,11 +8,9 @@ is cut), `ledger`, `features`, `graph` (what is known of a payment, and when), `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml_core.data.schema import Schema
 from ml_core.tracking.run import NullRun, Run
 from solutions.api import (
     Device,
@@ -28,6 +26,9 @@ from solutions.fraud.options import FraudOptions
 from solutions.fraud.schema import SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ml_core.data.schema import Schema
     from solutions.blocks import Report
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,9 +10,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ml_core.errors import ModelError
-from ml_core.typing import BoolArray, FloatArray, IntArray
 from solutions.fraud.features import FEATURES
 from solutions.fraud.graph import CARD_COLUMNS, TERMINAL_COLUMNS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_core.typing import BoolArray, FloatArray, IntArray
 
 FORMAT = 1
 NETWORK, BASELINE, PREPARE, CARD = "model.onnx", "baseline.json", "preprocess.json", "card.json"
@@ -114,4 +117,5 @@ def _marks(time: IntArray, amount: FloatArray) -> np.ndarray:
     word = time.astype(np.uint64) ^ np.rint(amount * 1000.0).astype(np.uint64) << np.uint64(40)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         word = (word ^ (word >> np.uint64(shift))) * np.uint64(factor)
-    return (word ^ (word >> np.uint64(31))).astype(np.uint32)
+    marks: np.ndarray = (word ^ (word >> np.uint64(31))).astype(np.uint32)
+    return marks

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from solutions.api import Split, TableBatch
 from solutions.fraud import bundle
-from solutions.fraud.options import FraudOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from solutions.api import Split, TableBatch
+    from solutions.fraud.options import FraudOptions
 
 PURPOSE = "Rank card payments by the probability of fraud, so that people look at the right ones."
 LICENCE = "AGPL-3.0-or-later; the weights may be used like the data that they were learnt from."
@@ -29,6 +32,7 @@ PACKAGES = ("torch", "torch_geometric", "onnxruntime-gpu", "xgboost-cpu", "numpy
 
 def write_card(  # noqa: PLR0913  each is one part of the card
     out: Path,
+    *,
     data: Split,
     options: FraudOptions,
     shipped: bundle.Shipped,
@@ -75,6 +79,5 @@ def _origin(data: Split) -> str:
 
 
 def _edge(batch: TableBatch, *, last: bool) -> str:
-    time = batch.targets["time"]
-    moment = time.max() if last else time.min()
-    return f"{moment}Z".replace(" ", "T")
+    moment = batch.targets["time"].sort()[-1 if last else 0]
+    return f"{moment.isoformat()}Z"

@@ -8,21 +8,25 @@ and Understanding Convolutional Networks" (ECCV 2014), section 4.2, there with p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ml_core.errors import ModelError
 from ml_core.evaluate.calibrate import Sigmoid
 from ml_core.tracking.run import Run, stop_if_cancelled
-from ml_core.typing import Float32Array, FloatArray
-from solutions.api import Predictor, TableBatch
 from solutions.blocks import Number, Reason, Reasons, Report
 from solutions.fraud.features import FAMILIES, FEATURES, Facts
 from solutions.fraud.graph import Neighbourhoods
 from solutions.fraud.reasons import say
 from solutions.fraud.scoring import FraudPredictor
 from solutions.fraud.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ml_core.typing import Float32Array, FloatArray
+    from solutions.api import Predictor, TableBatch
 
 LEAST = 0.05  # log-odds; what weighs less is no reason
 CARD_NEIGHBOURS = "burst"  # the family that the card's neighbours tell of
@@ -102,6 +106,6 @@ def _reasons(facts: Facts, row: int, weights: Mapping[str, float]) -> Reasons:
     return Reasons(
         "Reasons",
         reasons,
-        hint="By how much the log-odds of fraud fall when this is hidden from the model. Everything "
-        "is as it was known at the moment of the payment.",
+        hint="By how much the log-odds of fraud fall when this is hidden from the model. "
+        "Everything is as it was known at the moment of the payment.",
     )

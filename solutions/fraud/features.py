@@ -233,10 +233,10 @@ def _runs(lane: Lane, event: BoolArray, end: BoolArray) -> tuple[IntArray, IntAr
 
     Shapes: event, end (n,) -> events in the run so far (n,), place of its first or -1 (n,).
     """
-    so_far = np.cumsum(event)
+    so_far: IntArray = np.cumsum(event)
     broken = lane.last(end)
     before = np.where(broken >= 0, so_far[broken], (so_far - event)[lane.first])
-    count = so_far - before
+    count: IntArray = so_far - before
     begin = lane.last(event & (count == 1))
     return count, np.where(count > 0, begin, -1)
 

@@ -7,14 +7,17 @@ own time. Its label is read only when it is at least `delay` older than the paym
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kernels.temporal_neighbors import temporal_neighbors
-from ml_core.typing import Float32Array, IntArray
 from solutions.fraud.features import EARLIER, Facts
-from solutions.fraud.ledger import Lane
 from solutions.fraud.options import DAY
+
+if TYPE_CHECKING:
+    from ml_core.typing import Float32Array, IntArray
+    from solutions.fraud.ledger import Lane
 
 CARD_FACTS = (
     "amount",

@@ -9,15 +9,19 @@ Two rules keep the future out, and everything after this file relies on them:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from kernels.rolling_windows import rolling_windows
 from kernels.temporal_neighbors import temporal_neighbors
-from ml_core.typing import BoolArray, Float32Array, FloatArray, Frame, IntArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml_core.typing import BoolArray, Float32Array, FloatArray, Frame, IntArray
 
 HABIT = 32  # earlier payments of a card that make its habit
 BLOCK = 200_000  # rows whose neighbours are held in memory at once

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ml_core.evaluate import metrics as m
 from ml_core.evaluate.intervals import bootstrap
-from ml_core.typing import BoolArray, FloatArray, IntArray
-from solutions.api import Predictions, TableBatch
 from solutions.fraud.options import DAY
+
+if TYPE_CHECKING:
+    from ml_core.typing import BoolArray, FloatArray, IntArray
+    from solutions.api import Predictions, TableBatch
 
 FPRS = {"0_1pct": 0.001, "0_3pct": 0.003, "1pct": 0.01}
 DRAWS = 200
@@ -118,7 +121,7 @@ def intervals(rows: Judged, seed: int = 0) -> dict[str, float]:
         "ap": lambda at: m.average_precision(rows.label[at], rows.score[at]),
         "auc": lambda at: m.roc_auc(rows.label[at], rows.score[at]),
     }
-    found = {}
+    found: dict[str, float] = {}
     for name, figure in parts.items():
         interval = bootstrap(figure, rows.card, n_draws=DRAWS, seed=seed)
         found |= {f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -8,17 +8,30 @@ card c at terminal t,
   these terminals then (each neighbour carries the as-of numbers of its own far end: the second
   hop);
 - a *recurrent* unit reads the card's last payments in their order: bursts and changes of pace;
-- a perceptron reads the payment's own row of features.
+- a perceptron reads the payment's own row of features, each told in pieces between the limits
+  that matter.
 
 What the four say is joined, and a small perceptron decides.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from ml_core.nn.neighbour_conv import NeighbourConv
+from ml_core.nn.piecewise_linear import PiecewiseLinear
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How to read f features: their mean and spread (f,), and the edges of their bins (f, t)."""
+
+    mean: Tensor
+    spread: Tensor
+    edges: Tensor
 
 
 class FraudNetwork(nn.Module):
@@ -31,13 +44,15 @@ class FraudNetwork(nn.Module):
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, mean: Tensor, spread: Tensor, sizes: tuple[int, int], hidden: int) -> None:
+    def __init__(self, scale: Scale, sizes: tuple[int, int], hidden: int) -> None:
         super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("spread", spread)
+        self.register_buffer("mean", scale.mean)
+        self.register_buffer("spread", scale.spread)
+        self.pieces = PiecewiseLinear(scale.edges)
         card_size, terminal_size = sizes
+        n_features, n_edges = scale.edges.shape
         self.payment = nn.Sequential(
-            nn.Linear(len(mean), 2 * hidden),
+            nn.Linear(n_features * n_edges, 2 * hidden),
             nn.SiLU(),
             nn.Linear(2 * hidden, hidden),
             nn.SiLU(),
@@ -51,7 +66,8 @@ class FraudNetwork(nn.Module):
 
     def forward(self, features: Tensor, card: Tensor, terminal: Tensor) -> Tensor:
         """Judge payments."""
-        payment = self.payment(torch.clamp((features - self.mean) / self.spread, -8.0, 8.0))
+        level = torch.clamp((features - self.mean) / self.spread, -8.0, 8.0)
+        payment = self.payment(torch.cat((level, self.pieces(features)), dim=-1))
         _, memory = self.memory(card.flip(1))
         parts = (
             payment,

@@ -67,7 +67,7 @@ class FraudOptions(Options):
         description="Share of a fraud's amount that is saved when it is found in time.",
     )
     epochs: int = Field(
-        8, ge=1, le=200, title="Epochs", description="Passes of the network over its examples."
+        6, ge=1, le=200, title="Epochs", description="Passes of the network over its examples."
     )
     hidden: int = Field(
         48, ge=8, le=512, title="Width", description="Width of the network's hidden layers."

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from ml_core.evaluate.metrics import precision_recall_curve
-from solutions.api import Predictions, TableBatch
 from solutions.blocks import Block, Chart, Number, Report, Series, Text
 from solutions.fraud.measures import Judged, figures, judged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from solutions.api import Predictions, TableBatch
 
 BINS = 20
 CUTS = 60
@@ -32,6 +36,7 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
 
 def _numbers(scored: pl.DataFrame, batch: TableBatch) -> Iterator[Block]:
     alerts = scored.filter("alert")
+    at_risk, in_all = (float(part["expected_loss"].to_numpy().sum()) for part in (alerts, scored))
     days = _days(batch)
     yield Number("Payments", scored.height, hint="Rows that were scored.")
     yield Number(
@@ -43,13 +48,13 @@ def _numbers(scored: pl.DataFrame, batch: TableBatch) -> Iterator[Block]:
     yield Number("Alerts a day", alerts.height / days, format=",.1f", hint=f"Over {days:,} days.")
     yield Number(
         "Money at risk",
-        float(alerts["expected_loss"].sum()),
+        at_risk,
         unit="currency of the file",
         hint="Probability of fraud times amount, summed over the alerts.",
     )
     yield Number(
         "Left below the threshold",
-        float(scored["expected_loss"].sum() - alerts["expected_loss"].sum()),
+        in_all - at_risk,
         unit="currency of the file",
         hint="The same sum over payments that raise no alert.",
     )

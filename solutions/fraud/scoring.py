@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import weakref
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -12,14 +14,18 @@ from ml_core.errors import ModelError
 from ml_core.evaluate import calibrate
 from ml_core.runtime.session import Session
 from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
-from ml_core.typing import Float32Array, FloatArray, Frame, IntArray
 from solutions.api import Device, Predictions, TableBatch
 from solutions.fraud import baseline, bundle, features
 from solutions.fraud.graph import Neighbourhoods
 from solutions.fraud.ledger import Ledger
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_core.typing import Float32Array, FloatArray, Frame, IntArray
+
 CHUNK = 2048  # rows at a time: the network's inner arrays then stay in the cache of the CPU
-STOP_EVERY = 16  # chunks
+ROUND = 16 * CHUNK  # rows between two looks at whether to stop
 
 
 class FactsOf:
@@ -49,9 +55,13 @@ class FraudPredictor:
     """A loaded model: the network, the baseline beside it, and what was shipped of them."""
 
     def __init__(self, folder: Path, device: Device = "auto", facts: FactsOf | None = None) -> None:
+        self.folder = folder
         self.preparation = bundle.Preparation.load(folder)
         self.seen = bundle.SeenPayments.load(folder)
-        self.session = Session(folder / bundle.NETWORK, device)
+        # Chunks run side by side, each in one thread: so the preparation of the neighbours is
+        # shared out as well, and no thread waits for another within an operation.
+        self.threads = len(os.sched_getaffinity(0))
+        self.session = Session(folder / bundle.NETWORK, device, threads=1)
         self.trees = baseline.load(folder / bundle.BASELINE)
         self.calibration = calibrate.from_json(self.preparation.calibration)
         self.facts = facts or FactsOf(self.preparation.label_delay)
@@ -76,13 +86,16 @@ class FraudPredictor:
     def log_odds(self, near: Neighbourhoods, run: Run) -> FloatArray:
         """Ask the experts that were shipped about all targets, chunk by chunk."""
         n, out = len(near.rows), np.empty(len(near.rows))
-        for number, start in enumerate(range(0, n, CHUNK)):
-            if number % STOP_EVERY == 0:
-                stop_if_cancelled(run)
-                run.progress(start, n, "payments")
+
+        def judge(start: int) -> None:
             chosen = slice(start, start + CHUNK)
-            table = near.facts.table[near.rows[chosen]]
-            out[chosen] = self.judge(table, *near.edges(chosen))
+            out[chosen] = self.judge(near.facts.table[near.rows[chosen]], *near.edges(chosen))
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            for first in range(0, n, ROUND):
+                stop_if_cancelled(run)
+                run.progress(first, n, "payments")
+                list(pool.map(judge, range(first, min(first + ROUND, n), CHUNK)))
         run.progress(n, n, "payments")
         return out
 

@@ -24,11 +24,13 @@ import argparse
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from ml_core.typing import BoolArray, FloatArray, Frame, IntArray
+if TYPE_CHECKING:
+    from ml_core.typing import BoolArray, FloatArray, Frame, IntArray
 
 SECONDS = 86_400
 START = datetime(2025, 1, 1)  # noqa: DTZ001  frames carry UTC without a zone

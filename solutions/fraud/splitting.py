@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from ml_core.errors import DataError, Issue
 from solutions.api import Split, TableBatch
-from solutions.fraud.options import FraudOptions
+
+if TYPE_CHECKING:
+    from solutions.fraud.options import FraudOptions
 
 MOST = 0.15  # of the file's span, for each of the parts to choose with and to report on
 FEWEST_FRAUDS = {"train": 10, "valid": 2, "test": 2}

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kernels.temporal_neighbors import temporal_neighbors
-from ml_core.typing import Frame, IntArray
 from solutions.blocks import Edge, Event, Graph, Node, Timeline, Tone
 from solutions.fraud.features import EARLIER, Facts
 from solutions.fraud.ledger import HABIT, Lane
 from solutions.fraud.reasons import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ml_core.typing import Frame, IntArray
 
 SHOWN = 8  # neighbours on each side of the graph
 
@@ -140,7 +144,7 @@ class Surroundings:
         return f" ({n_frauds} of {len(near)} known: fraud)", "bad"
 
 
-def _last(  # noqa: PLR0913  a query has these parts
+def _last(
     facts: Facts, lane: Lane, entity: IntArray, time: IntArray, k: int, *, delay: int = 0
 ) -> IntArray:
     return temporal_neighbors(

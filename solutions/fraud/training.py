@@ -7,13 +7,11 @@ bundle, and measure on the test part, through the very predictor that the produc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import xgboost as xgb
 from safetensors.torch import save_file
 
 from ml_core.errors import DataError, Issue
@@ -23,21 +21,30 @@ from ml_core.evaluate.threshold import by_budget
 from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
-from ml_core.tracking.run import Run
 from ml_core.train.loop import FitOptions, History, fit
-from ml_core.typing import BoolArray, Float32Array, FloatArray, IntArray
 from solutions.api import Split, TableBatch, Trained
 from solutions.fraud import baseline, bundle
 from solutions.fraud.card import write_card
-from solutions.fraud.features import Facts
 from solutions.fraud.graph import CARD_COLUMNS, TERMINAL_COLUMNS, Neighbourhoods
 from solutions.fraud.measures import FPRS, Judged, figures, intervals, judged, ranking
-from solutions.fraud.network import FraudNetwork
+from solutions.fraud.network import FraudNetwork, Scale
 from solutions.fraud.options import DAY, FraudOptions
 from solutions.fraud.scoring import FactsOf, FraudPredictor
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import xgboost as xgb
+
+    from ml_core.tracking.run import Run
+    from ml_core.typing import BoolArray, Float32Array, FloatArray, IntArray
+    from solutions.fraud.features import Facts
+
 Tensors = tuple[torch.Tensor, ...]
 FEWEST_STEPS = 40  # of an epoch; a small file is learnt from in smaller batches
+HARD = 3  # hard genuine payments for each fraud
+EDGES = 9  # between which a feature is told to the network in pieces
 FEWEST_EASY = 30_000  # genuine payments; fewer than these are not thinned out
 
 
@@ -70,14 +77,11 @@ def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
     valid = labelled_rows(facts, data.valid)
     run.stage("baseline")
     rows = rows_to_learn_from(facts, data.train)
-    easy = thin_out(facts, rows, np.zeros(len(rows), dtype=np.bool_), options, run.seed)
-    trees = baseline.fit(
-        facts.table[easy.rows], easy.label, easy.weight, run=run, threads=torch.get_num_threads()
-    )
+    sample = hard_sample(facts, rows, options, run)
+    trees = grow(facts, sample, run, baseline.ROUNDS)
     run.stage("network")
-    sample = thin_out(facts, rows, is_hard(facts, rows, trees), options, run.seed)
     near_valid = Neighbourhoods.of(facts, valid, options.neighbours)
-    network = build_network(facts, sample, options)
+    network = build_network(facts, sample, trees, options)
     history = fit_network(network, facts, sample, near_valid, options, run)
     run.stage("choosing")
     chosen = choose(facts, valid, network_scores(network, near_valid), trees, options)
@@ -91,14 +95,22 @@ def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
     predictor = FraudPredictor(out, "cpu", facts_of)
     metrics = measure(predictor, data.test, run)
     extra = {"validation": chosen.figures, "best_epoch": history.best_epoch, "parity": parity}
-    write_card(out, data, options, chosen.shipped, metrics, run.seed, extra)
+    write_card(
+        out,
+        data=data,
+        options=options,
+        shipped=chosen.shipped,
+        metrics=metrics,
+        seed=run.seed,
+        extra=extra,
+    )
     return Trained(out, {name: value for name, value in metrics.items() if np.isfinite(value)})
 
 
 def labelled_rows(facts: Facts, batch: TableBatch) -> IntArray:
     """Return the rows of a batch that have a label."""
-    rows = np.arange(batch.start, batch.end)
-    return rows[facts.ledger.known[rows]]
+    known: IntArray = np.flatnonzero(facts.ledger.known[batch.start : batch.end])
+    return known + batch.start
 
 
 def rows_to_learn_from(facts: Facts, batch: TableBatch) -> IntArray:
@@ -107,7 +119,7 @@ def rows_to_learn_from(facts: Facts, batch: TableBatch) -> IntArray:
     time = facts.ledger.time[rows]
     span = int(time.max() - facts.ledger.time.min())
     warm = facts.ledger.time.min() + min(facts.delay + 7 * DAY, span // 5)
-    kept = rows[time >= warm]
+    kept: IntArray = rows[time >= warm]
     if not facts.ledger.fraud[kept].any():
         message = (
             "The part to learn from must hold frauds after its first days. Got none. "
@@ -117,14 +129,28 @@ def rows_to_learn_from(facts: Facts, batch: TableBatch) -> IntArray:
     return kept
 
 
-def is_hard(facts: Facts, rows: IntArray, trees: xgb.Booster) -> BoolArray:
-    """Find the genuine payments that the baseline finds most suspicious, as many as frauds x 3."""
-    suspicion = baseline.log_odds(trees, facts.table[rows])
+def hard_sample(facts: Facts, rows: IntArray, options: FraudOptions, run: Run) -> Sample:
+    """Let a few scouting trees find the genuine payments that look worst, and keep those all."""
+    nothing = np.zeros(len(rows), dtype=np.bool_)
+    scouts = grow(facts, thin_out(facts, rows, nothing, options, run.seed), run, baseline.SCOUTS)
+    suspicion = baseline.log_odds(scouts, facts.table[rows])
     suspicion[facts.ledger.fraud[rows] > 0] = -np.inf
-    n_hard = min(3 * int(facts.ledger.fraud[rows].sum()), len(rows) // 10)
-    hard = np.zeros(len(rows), dtype=np.bool_)
+    n_hard = min(HARD * int(facts.ledger.fraud[rows].sum()), len(rows) // 10)
+    hard = nothing.copy()
     hard[np.argsort(-suspicion, kind="stable")[:n_hard]] = True
-    return hard
+    return thin_out(facts, rows, hard, options, run.seed)
+
+
+def grow(facts: Facts, sample: Sample, run: Run, rounds: int) -> xgb.Booster:
+    """Grow the baseline's trees on a sample."""
+    return baseline.fit(
+        facts.table[sample.rows],
+        sample.label,
+        sample.weight,
+        run=run,
+        threads=torch.get_num_threads(),
+        rounds=rounds,
+    )
 
 
 def thin_out(
@@ -140,18 +166,24 @@ def thin_out(
     return Sample(rows[kept], label[kept], weight[kept])
 
 
-def build_network(facts: Facts, sample: Sample, options: FraudOptions) -> FraudNetwork:
-    """Make a network whose inputs are centred and scaled by the sample."""
+def build_network(
+    facts: Facts, sample: Sample, trees: xgb.Booster, options: FraudOptions
+) -> FraudNetwork:
+    """Make a network that reads features at the scale of the sample and the splits of the trees."""
     table = facts.table[sample.rows]
-    return FraudNetwork(
+    scale = Scale(
         mean=torch.from_numpy(table.mean(axis=0)),
         spread=torch.from_numpy(np.maximum(table.std(axis=0), 1e-3)),
+        edges=torch.from_numpy(baseline.edges(trees, table.shape[1], EDGES)),
+    )
+    return FraudNetwork(
+        scale,
         sizes=(len(CARD_COLUMNS), len(TERMINAL_COLUMNS)),
         hidden=options.hidden - options.hidden % 4,
     )
 
 
-def fit_network(  # noqa: PLR0913  what is learnt, from what, and how
+def fit_network(
     network: FraudNetwork,
     facts: Facts,
     sample: Sample,
