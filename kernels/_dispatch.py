@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda", "reference"]
 Twin = Literal["reference", "cpu", "gpu"]
 
+# For a CUDA twin that no device has timed yet: "auto" stays on the CPU, whatever the size.
+UNMEASURED = 2**63 - 1
+
 # Numba's work queue aborts the process when two threads enter it at once.
 _one_at_a_time = threading.RLock()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kernels._checks import check_column, check_range, check_whole_number
-from kernels._dispatch import Device, Kernel, register, run
+from kernels._dispatch import UNMEASURED, Device, Kernel, register, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,6 +128,6 @@ _KERNEL = register(
         # lose as many digits as the mean is larger than the spread.
         rtol=1e-12,
         atol=1e-9,
-        gpu_min_size=200_000,
+        gpu_min_size=UNMEASURED,
     )
 )
