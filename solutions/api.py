@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from ml_core.data.schema import Schema
-from ml_core.errors import Issue
 from ml_core.tracking.run import NullRun, Run
-from ml_core.typing import Frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ml_core.data.schema import Schema
+    from ml_core.errors import Issue
+    from ml_core.typing import Frame
     from solutions.blocks import Report
 
 API_VERSION = 1
