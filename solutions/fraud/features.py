@@ -30,6 +30,7 @@ RECENT = (HOUR, DAY, 7 * DAY, 28 * DAY)
 BURST = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
 KNOWN_CARD = (7 * DAY, 28 * DAY, EVER)
 KNOWN_TERMINAL = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 90 * DAY)
+MEETING = (HOUR, DAY, 7 * DAY)
 ELSEWHERE = 14 * DAY
 SUSPECT = 0.3  # from here on a fraud is held against its terminal
 LONG = 120.0  # days; what is older is all alike
@@ -49,14 +50,15 @@ def _span(window: int) -> str:
 
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "clock": ("hour_sin", "hour_cos", "week_sin", "week_cos"),
-    "amount": ("amount", "amount_ratio", "amount_distance", "amount_to_card_max"),
+    "clock": ("hour_sin", "hour_cos", "week_sin", "week_cos", "hour_usual"),
+    "amount": ("amount", "amount_ratio", "amount_distance", "amount_to_card_mean"),
     "pace": (*_names("card_count", RECENT), "card_gap", "card_age", "card_payments"),
     "burst": (*_names("card_excess", BURST), *_names("card_large", BURST)),
     "card_record": (*_names("card_known", KNOWN_CARD), *_names("card_fraud", KNOWN_CARD)),
     "crowd": (
         *_names("terminal_count", RECENT),
         *_names("terminal_excess", RECENT),
+        *_names("terminal_new", MEETING),
         "amount_to_terminal_mean",
         "terminal_age",
     ),
@@ -71,7 +73,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "terminal_odd_run",
         "terminal_odd_run_age",
     ),
-    "pair": ("pair_payments", "pair_gap"),
+    "pair": ("pair_payments", "pair_gap", *_names("card_new", MEETING)),
 }
 """Names of the numbers by family; the order is the order of the columns."""
 
@@ -128,10 +130,17 @@ def _what_the_card_does_not_explain(
 
 
 def _clock(facts: Facts, fill: Fill) -> None:
+    """Time of day and week, and how near the hour is to those at which the card usually pays."""
     for name, period in (("hour", DAY), ("week", 7 * DAY)):
         angle = 2.0 * np.pi * (facts.ledger.time % period) / period
         fill(f"{name}_sin", np.sin(angle))
         fill(f"{name}_cos", np.cos(angle))
+    likeness = np.zeros(len(facts.ledger))
+    for name in ("hour_sin", "hour_cos"):
+        side = facts.column(name).astype(np.float64)
+        count, total = facts.ledger.by_card.windows(side, (90 * DAY,), delay=EARLIER)
+        likeness += side * (total / (count + PRIOR))[:, 0]
+    fill("hour_usual", likeness)
 
 
 def _card(facts: Facts, fill: Fill) -> None:
@@ -142,7 +151,7 @@ def _card(facts: Facts, fill: Fill) -> None:
     fill("amount", np.log1p(ledger.amount))
     fill("amount_ratio", habit.ratio)
     fill("amount_distance", habit.distance)
-    fill("amount_to_card_max", np.log1p(ledger.amount) - np.log1p(mean))
+    fill("amount_to_card_mean", np.log1p(ledger.amount) - np.log1p(mean))
     for number, name in enumerate(_names("card_count", RECENT)):
         fill(name, np.log1p(count[:, number]))
     fill("card_gap", since_previous(lane))
@@ -191,9 +200,9 @@ def _terminal_record(facts: Facts, fill: Fill) -> None:
 def _known(facts: Facts, lane: Lane, windows: tuple[int, ...]) -> tuple[Float32Array, Float32Array]:
     """Count known labels, and frauds among them, in windows that end `delay` before."""
     delay = max(facts.delay, EARLIER)
-    known = lane.windows(facts.ledger.known.astype(np.float64), windows, delay=delay)[1]
-    fraud = lane.windows(facts.ledger.fraud, windows, delay=delay)[1]
-    return known, fraud
+    # The kernel leaves out what is no number, so it counts the known labels alone.
+    label = np.where(facts.ledger.known, facts.ledger.fraud, np.nan)
+    return lane.windows(label, windows, delay=delay)
 
 
 def _terminal_run(facts: Facts, fill: Fill) -> None:
@@ -249,10 +258,16 @@ def _since_state(lane: Lane, at: IntArray, state: IntArray) -> Float32Array:
 
 
 def _pair(facts: Facts, fill: Fill) -> None:
-    lane = facts.ledger.by_pair
-    count = lane.windows(facts.ledger.amount, (EVER,), delay=EARLIER)[0][:, 0]
+    """Whether card and terminal met before, and how many first meetings each had lately."""
+    ledger = facts.ledger
+    count = ledger.by_pair.windows(ledger.amount, (EVER,), delay=EARLIER)[0][:, 0]
     fill("pair_payments", np.log1p(count))
-    fill("pair_gap", since_previous(lane))
+    fill("pair_gap", since_previous(ledger.by_pair))
+    first_meeting = (count == 0).astype(np.float64)
+    for side, lane in (("card", ledger.by_card), ("terminal", ledger.by_terminal)):
+        met = lane.windows(first_meeting, MEETING, delay=EARLIER)[1]
+        for number, window in enumerate(MEETING):
+            fill(f"{side}_new_{_span(window)}", np.log1p(met[:, number]))
 
 
 def since_previous(lane: Lane) -> Float32Array:

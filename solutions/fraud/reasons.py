@@ -37,7 +37,10 @@ def _payments(n: int) -> str:
 
 def _clock(facts: Facts, row: int) -> tuple[str, str]:
     when = moment(facts, row)
-    return f"It was made on a {when:%A} at {when:%H:%M} UTC.", f"{when:%a %H:%M}"
+    text = f"It was made on a {when:%A} at {when:%H:%M} UTC"
+    if _count(facts, "card_payments", row) >= 5 and facts.column("hour_usual")[row] < -0.2:
+        text += ", far from the hours at which the card usually pays"
+    return f"{text}.", f"{when:%a %H:%M}"
 
 
 def _amount(facts: Facts, row: int) -> tuple[str, str]:
@@ -104,9 +107,11 @@ def _terminal_record(facts: Facts, row: int) -> tuple[str, str]:
 
 
 def _pair(facts: Facts, row: int) -> tuple[str, str]:
-    before = _count(facts, "pair_payments", row)
+    before, new = (_count(facts, name, row) for name in ("pair_payments", "card_new_1d"))
     if not before:
-        return "The card never paid at this terminal before.", "0"
+        text = "The card never paid at this terminal before"
+        text += f", nor at {new:,} others of the 24 hours before." if new else "."
+        return text, "0"
     return f"The card paid at this terminal {_times(before)} before.", f"{before}"
 
 
