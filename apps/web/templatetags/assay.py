@@ -272,7 +272,7 @@ def render_block(block: Mapping[str, Any]) -> SafeString:
     """Draw one block of a report with `web/blocks/<kind>.html`."""
     kind = block.get("kind", "")
     if kind not in KINDS:
-        return format_html('<div class="card"><div class="card-body">{}</div></div>', "Unknown block")
+        return format_html('<div class="card card-body">{}</div>', "Unknown block")
     block_id = f"block-{uuid4().hex[:12]}"
     context = {"block": finite(block), "block_id": block_id, "data_id": f"{block_id}-data"}
     return render_to_string(f"web/blocks/{kind}.html", context)
