@@ -170,8 +170,9 @@ def main() -> None:
     found = []
     for start in test_weeks(frame, given.protocol):
         fold = cut(frame, start)
-        found += [measure(fold, seed) for seed in seeds]
-        print(start, {name: round(float(value), 4) for name, value in found[-1].items()})
+        for seed in seeds:
+            found.append(measure(fold, seed))
+            print(start, seed, {name: round(float(v), 4) for name, v in found[-1].items()})
     names = set.intersection(*(set(one) for one in found))
     figures = {name: mean(float(one[name]) for one in found) for name in sorted(names)}
     figures["ap_lowest"] = min(float(one["ap"]) for one in found)

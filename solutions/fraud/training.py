@@ -15,9 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from ml_core.errors import DataError, Issue
-from ml_core.evaluate import calibrate
 from ml_core.evaluate.metrics import average_precision
-from ml_core.evaluate.threshold import by_budget
 from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
@@ -25,8 +23,9 @@ from ml_core.train.loop import FitOptions, History, fit
 from solutions.api import Split, TableBatch, Trained
 from solutions.fraud import baseline, bundle
 from solutions.fraud.card import write_card
+from solutions.fraud.choosing import Chosen, choose
 from solutions.fraud.graph import CARD_COLUMNS, TERMINAL_COLUMNS, Neighbourhoods
-from solutions.fraud.measures import FPRS, Judged, figures, intervals, judged, ranking
+from solutions.fraud.measures import Judged, figures, intervals, judged, ranking
 from solutions.fraud.network import FraudNetwork, Scale
 from solutions.fraud.options import DAY, FraudOptions
 from solutions.fraud.scoring import FactsOf, FraudPredictor
@@ -57,17 +56,6 @@ class Sample:
     weight: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What the validation part decided."""
-
-    shipped: bundle.Shipped
-    calibration: calibrate.Sigmoid
-    threshold: float
-    fpr_thresholds: dict[str, float]
-    figures: dict[str, float]
-
-
 def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
     """Learn, write a bundle into `out`, and measure it. See `Solution.train`."""
     seed_all(run.seed)
@@ -85,7 +73,7 @@ def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
     history = fit_network(network, facts, sample, near_valid, options, run)
     run.stage("choosing")
     chosen = choose(facts, valid, network_scores(network, near_valid), trees, options)
-    run.log(f"Shipped: {chosen.shipped}. {history.best_epoch} epochs were best.")
+    run.log(f"Epoch {history.best_epoch} was best. Shipped: {chosen.shipped}.")
     run.stage("export")
     parity = write_model(network, near_valid, out)
     baseline.save(trees, out / bundle.BASELINE)
@@ -252,39 +240,6 @@ def network_scores(network: FraudNetwork, near: Neighbourhoods) -> Float32Array:
             table = near.facts.table[near.rows[chosen]]
             parts.append(network(*map(torch.from_numpy, (table, card, terminal))).numpy())
     return np.concatenate(parts)
-
-
-def choose(
-    facts: Facts,
-    valid: IntArray,
-    network: Float32Array,
-    trees: xgb.Booster,
-    options: FraudOptions,
-) -> Chosen:
-    """Ship what ranks best on the validation part, and set its probability and threshold."""
-    label = facts.ledger.fraud[valid]
-    grown = baseline.log_odds(trees, facts.table[valid])
-    joined = {name: s * network + (1 - s) * grown for name, s in bundle.SHARE.items()}
-    found = {name: average_precision(label, score) for name, score in joined.items()}
-    shipped = max(found, key=lambda name: found[name])
-    calibration = calibrate.fit_sigmoid(label, joined[shipped])
-    score = calibration(joined[shipped])
-    genuine = np.sort(score[label == 0])[::-1]
-    fprs = {name: float(genuine[int(fpr * len(genuine))]) for name, fpr in FPRS.items()}
-    threshold = alert_threshold(facts, valid, score, options)
-    return Chosen(shipped, calibration, threshold, fprs, {f"{n}_ap": v for n, v in found.items()})
-
-
-def alert_threshold(
-    facts: Facts, valid: IntArray, score: FloatArray, options: FraudOptions
-) -> float:
-    """Alert as many payments a day as people can look at, if a look pays for itself."""
-    time, label = facts.ledger.time[valid], facts.ledger.fraud[valid]
-    days = max(1.0, (int(time.max()) - int(time.min())) / DAY)
-    budget = by_budget(score, int(options.alerts_per_day * days)).value
-    stake = options.recovered_share * float(facts.ledger.amount[valid][label > 0].mean())
-    pays = options.review_cost / stake if stake > 0 else 1.0
-    return min(max(budget, pays), 0.99)
 
 
 def write_model(network: FraudNetwork, near: Neighbourhoods, out: Path) -> float:
