@@ -1,6 +1,6 @@
 """Card payment fraud: payments go in, ranked and explained alerts come out.
 
-Read on in this order: `schema`, `options` (what is asked for), `splitting` (how labelled data is cut),
+Read on in this order: `schema`, `options` (what is asked for), `splitting` (how data is cut),
 `ledger`, `features`, `graph` (what is known of a payment, and when), `network`, `baseline`,
 `training`, `choosing` (what is learnt, and what of it is shipped), `bundle`, `scoring` (what is
 kept, and how it is used), `measures`, `explain`, `reasons`, `surroundings`, `report` (what people
