@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psutil
+import structlog
 from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutting_down
+from django.db import DatabaseError
+from django.db.models import F
 
+from apps.jobs.models import Job, State
 from apps.jobs.reaper import keep_reaping, reap_once
+from apps.jobs.runner import worker_name
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_log = structlog.get_logger("assay.jobs")
 _stop = threading.Event()
 
 
@@ -32,7 +42,21 @@ def start_reaper_in_worker(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def stop_reaper(**_: Any) -> None:
+    if _stop.is_set():
+        return  # a second signal is the same stop
     _stop.set()
+    pool = [os.getpid(), *(child.pid for child in psutil.Process().children())]
+    _start("forgive-stop", forgive_stop, pool)  # a signal handler must not wait for a database
+
+
+def forgive_stop(pool: Iterable[int]) -> None:
+    """Let no attempt be lost to a planned stop: what runs now is begun anew at the next start."""
+    names = [worker_name(process) for process in pool]
+    running = Job.objects.filter(state=State.RUNNING, worker__in=names)
+    try:
+        running.update(max_attempts=F("max_attempts") + 1)
+    except DatabaseError as error:
+        _log.warning("a stop counts as an attempt", error=str(error))
 
 
 @worker_process_init.connect

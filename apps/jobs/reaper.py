@@ -68,7 +68,7 @@ def _take_back(job: Job) -> bool:
             return False
         message = "The worker stopped in the middle of the job. It is given to another."
         JobEvent.objects.create(job=job, level="warning", message=message)
-        transaction.on_commit(lambda: dispatch(job))
+        transaction.on_commit(lambda: dispatch(job), robust=True)
     _log.warning("job taken back", job=str(job.id), attempt=job.attempt)
     return True
 
@@ -79,8 +79,8 @@ def _end(job: Job, state: State, reason: str) -> bool:
         if not _move(job, state=state, error=error, finished_at=timezone.now(), eta_s=None):
             return False
         JobEvent.objects.create(job=job, level="error", message=reason)
-    job.refresh_from_db()
-    tell_end(job)
+        job.refresh_from_db()
+        tell_end(job)
     _log.warning("job ended by the reaper", job=str(job.id), state=str(state))
     return True
 

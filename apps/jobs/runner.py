@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from apps.jobs import registry
 from apps.jobs.ending import tell_end
 from apps.jobs.heartbeat import Heartbeat
-from apps.jobs.models import Job, JobEvent, State
+from apps.jobs.models import ENDED, Job, JobEvent, State
 from apps.jobs.progress import JobRun, LostLeaseError
 from apps.jobs.services import BLANK_PROGRESS, dispatch
 from ml_core.errors import AssayError, CancelledError, DataError, JobError
@@ -39,9 +40,9 @@ def run(job_id: uuid.UUID) -> Job | None:
         except LostLeaseError:
             _log.warning("lease lost", attempt=job.attempt)
             return None
-        job.refresh_from_db()
         _log.info("job ended", state=job.state, seconds=job.seconds)
-    _after(job)
+    if job.state == State.QUEUED:
+        dispatch(job)
     return job
 
 
@@ -52,7 +53,7 @@ def claim(job_id: uuid.UUID) -> Job | None:
         state=State.RUNNING,
         attempt=F("attempt") + 1,
         lease_until=now + timedelta(seconds=settings.ASSAY_JOB_LEASE_S),
-        worker=f"{socket.gethostname()}:{os.getpid()}"[:120],
+        worker=worker_name(os.getpid()),
         started_at=now,
         finished_at=None,
         error="",
@@ -61,11 +62,21 @@ def claim(job_id: uuid.UUID) -> Job | None:
     return Job.objects.select_related("team", "created_by").get(id=job_id) if taken else None
 
 
+def worker_name(process: int) -> str:
+    """Name a process of this machine as the rows of its jobs do."""
+    return f"{socket.gethostname()}:{process}"[-120:]
+
+
 def _work(job: Job) -> None:
     run = JobRun(job)
     with Heartbeat(run):
         fields = _outcome(job, run)
-    run.finish(finished_at=timezone.now(), **fields)
+    # In one transaction: a worker that dies here leaves no row of an app waiting for ever.
+    with transaction.atomic():
+        run.finish(finished_at=timezone.now(), **fields)
+        job.refresh_from_db()
+        if job.state in ENDED - {State.SUCCEEDED}:
+            tell_end(job)
 
 
 def _outcome(job: Job, run: JobRun) -> dict[str, Any]:
@@ -104,10 +115,3 @@ def _fail(job: Job, state: State, reason: str) -> dict[str, Any]:
 def _again(job: Job, reason: str) -> dict[str, Any]:
     JobEvent.objects.create(job=job, level="warning", message=f"{reason} Trying again.")
     return {"state": State.QUEUED, "dispatched_at": None}
-
-
-def _after(job: Job) -> None:
-    if job.state == State.QUEUED:
-        dispatch(job)
-    elif job.state in {State.FAILED, State.REJECTED, State.CANCELLED}:
-        tell_end(job)

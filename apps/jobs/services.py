@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
@@ -42,7 +41,8 @@ def enqueue(
         params=dict(params),
         queue=queue,
     )
-    transaction.on_commit(partial(dispatch, job))
+    # Robust: the row is there by now, and a caller who hears of an error would undo its files.
+    transaction.on_commit(lambda: dispatch(job), robust=True)
     return job
 
 
@@ -105,7 +105,7 @@ def retry(job: Job, user: User | None) -> Job:
         )
     JobEvent.objects.create(job=job, message=f"Retried by {user or 'system'}.")
     record("job.retried", actor=user, team=job.team, thing=job, kind=job.kind)
-    transaction.on_commit(partial(dispatch, job))
+    transaction.on_commit(lambda: dispatch(job), robust=True)
     return job
 
 

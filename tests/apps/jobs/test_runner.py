@@ -237,3 +237,19 @@ def test_the_lease_is_renewed(make):
     assert run.renew()
 
     assert Job.objects.get(id=job.id).lease_until > timezone.now()
+
+
+def test_its_end_is_written_together_with_that_of_its_app(make, monkeypatch):
+    job = make(raising(CancelledError("Stopped.")))
+
+    def fail(job):
+        raise RuntimeError("the worker dies here")
+
+    monkeypatch.setattr(runner, "tell_end", fail)
+
+    with pytest.raises(RuntimeError):
+        runner.run(job.id)
+
+    job.refresh_from_db()
+    assert job.state == State.RUNNING  # so the reaper ends it, and tells the app
+    assert job.lease_until is not None
