@@ -48,6 +48,7 @@ _COMMA_NUMBER = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
 # is more likely counted from the start of the file.
 _EPOCHS = ((1e8, 0), (1e11, 1_000_000), (1e14, 1_000), (1e17, 1), (1e20, -1_000))
 _STYLE_SAMPLE = 5_000
+_CALENDAR_S = (-62_135_510_400, 253_402_214_400)  # a day within both ends, for any time zone
 
 
 def settle(kind: Kind, values: pl.Series) -> str:
@@ -110,17 +111,27 @@ def _number(values: pl.Series, style: str) -> pl.Series:
 
 
 def _time(values: pl.Series, style: str) -> pl.Series:
-    if isinstance(values.dtype, pl.Datetime):
-        if values.dtype.time_zone is not None:
-            values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return values.cast(pl.Datetime("us"))
     if values.dtype == pl.Date:
-        return values.cast(pl.Datetime("us"))
+        values = values.cast(pl.Datetime("ms"))
+    if isinstance(values.dtype, pl.Datetime):
+        values = _in_calendar(values)
+        if values.dtype.time_zone is not None:  # type: ignore[attr-defined]
+            values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return _in_calendar(values.cast(pl.Datetime("us")))
     if values.dtype == pl.String:
-        return _read_time(values.str.strip_chars(), style)
+        return _in_calendar(_read_time(values.str.strip_chars(), style))
     if values.dtype.is_numeric():
-        return _epoch(values.cast(pl.Float64, strict=False))
+        return _in_calendar(_epoch(values.cast(pl.Float64, strict=False)))
     return pl.Series(values.name, [None] * values.len(), pl.Datetime("us"))
+
+
+def _in_calendar(moments: pl.Series) -> pl.Series:
+    """Empty what lies outside the years 1 to 9999, which Python's calendar cannot say."""
+    per_s = {"ms": 1_000, "us": 1_000_000}.get(moments.dtype.time_unit)  # type: ignore[attr-defined]
+    if per_s is None:
+        return moments  # nanoseconds end at the year 2262
+    first, last = (bound * per_s for bound in _CALENDAR_S)
+    return moments.set(~moments.to_physical().is_between(first, last), None)
 
 
 def _read_time(texts: pl.Series, style: str) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,12 @@ class _Sample:
         if values.size == 0:
             return None
         low, high = np.quantile(values, [0.005, 0.995])
-        if low == high:
-            low, high = low - 0.5, high + 0.5
+        # Bins narrower than the steps between such numbers could not be told apart.
+        least = 2 * N_BINS * float(np.spacing(max(abs(low), abs(high))))
+        if high - low <= least:
+            low, high = low - max(0.5, least), high + max(0.5, least)
+        if not math.isfinite(high - low):
+            return None
         counts, edges = np.histogram(values, bins=N_BINS, range=(low, high))
         return {
             "edges": [float(edge) for edge in edges],
@@ -149,7 +154,7 @@ class _Column:
         if column.kind in ("number", "time"):
             told |= {"min": _plain(self._low), "max": _plain(self._high)}
         if column.kind == "number":
-            told["mean"] = self._sum / self._n if self._n else None
+            told["mean"] = self._sum / self._n if self._n and math.isfinite(self._sum) else None
             told["histogram"] = self._sample.histogram()
         if column.kind in ("flag", "category") and not column.personal:
             told["top"] = [[str(value), n] for value, n in self._counts.most_common(N_TOP)]

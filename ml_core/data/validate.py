@@ -136,7 +136,9 @@ class Checker:
         values = cast(column.kind, raw, self._styles[column.name]).rename(column.name)
         bad = unreadable(column.kind, raw, values)
         rule = f"must be {_RULES.get(column.kind, column.kind)}."
-        problems = [_Problem(f"not_{column.kind}", rule, bad, raw)]
+        # A moment that could not be read lies outside the calendar: it has no name but its count.
+        shown = raw.to_physical() if raw.dtype.is_temporal() else raw
+        problems = [_Problem(f"not_{column.kind}", rule, bad, shown)]
         if not column.nullable:
             empty = values.is_null() & ~bad
             problems.append(_Problem("empty", "must not be empty.", empty))

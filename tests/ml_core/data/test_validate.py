@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -175,3 +176,44 @@ def test_different_values_are_counted_within_a_percent_beyond_the_exact():
 
     assert column["distinct"] == pytest.approx(300_000, rel=0.015)
     assert not column["distinct_exact"]
+
+
+@pytest.mark.parametrize("count", [9 * 10**17, 9 * 10**18, -9 * 10**18])
+def test_a_moment_outside_the_calendar_is_told_and_breaks_nothing(count):
+    moments = pl.Series([10**15] * 9 + [count]).cast(pl.Datetime("us"))
+
+    checked = in_chunks(table().with_columns(time=moments), 4)
+
+    assert [(issue.code, issue.row) for issue in checked.errors] == [("not_time", 10)]
+
+
+def test_a_day_outside_the_calendar_is_told_and_breaks_nothing():
+    days = pl.Series([19_000] * 9 + [2**31 - 1], dtype=pl.Int32).cast(pl.Date)
+
+    checked = in_chunks(table().with_columns(time=days), 4)
+
+    assert [(issue.code, issue.row) for issue in checked.errors] == [("not_time", 10)]
+
+
+def test_one_count_in_another_unit_is_told_and_breaks_nothing():
+    counts = [str(1_500_000_000 + i) for i in range(9)] + ["900000000000"]
+
+    checked = in_chunks(table().with_columns(time=pl.Series(counts)), 10)
+
+    assert [(issue.code, issue.row) for issue in checked.errors] == [("not_time", 10)]
+
+
+def test_numbers_too_large_to_add_up_leave_a_summary_that_is_json():
+    frame = table().with_columns(amount=pl.lit("1.7e308"))
+
+    summary = in_chunks(frame, 4).summary
+
+    json.dumps(summary, allow_nan=False)
+
+
+@pytest.mark.parametrize("amounts", [["1e17"] * 10, ["1e17", "1.0000000000000002e17"] * 5])
+def test_large_numbers_that_hardly_differ_have_a_distribution(amounts):
+    summary = in_chunks(table().with_columns(amount=pl.Series(amounts)), 4).summary
+
+    (told,) = [column for column in summary["columns"] if column["name"] == "amount"]
+    assert sum(told["histogram"]["counts"]) == 10
