@@ -81,7 +81,7 @@ def adopt(  # noqa: PLR0913  as receive
                 blob, sniffed, user, team, filename, _dataset(dataset, solution, name, team, user)
             )
             if chosen is not None:
-                confirm_mapping(version, chosen, user)
+                _start_check(version, chosen, user)
     except BaseException:
         storage.delete(blob.name)
         raise
@@ -96,10 +96,11 @@ def _choose(slug: str, sniffed: Sniffed, mapping: Mapped | None) -> dict[str, st
         return None
     if mapping == "auto":
         found = suggestions(schema, sniffed.columns)
-        sure = is_sure(schema, found)
-        return {key: suggestion.source for key, suggestion in found.items()} if sure else None
+        if not is_sure(schema, found):
+            return None
+        mapping = {key: suggestion.source for key, suggestion in found.items()}
     _refuse_bad_mapping(schema, sniffed, mapping)
-    return mapping
+    return {name: source for name, source in mapping.items() if source}
 
 
 def _refuse_bad_mapping(schema: Any, sniffed: Sniffed, mapping: Mapping[str, str]) -> None:
@@ -155,7 +156,6 @@ def preview(version: DatasetVersion) -> Sniffed:
         return sniff(stream, version.filename)
 
 
-@transaction.atomic
 def confirm_mapping(version: DatasetVersion, mapping: Mapping[str, str], user: User | None) -> Job:
     """Say which column means what, and have the file checked and prepared.
 
@@ -163,6 +163,15 @@ def confirm_mapping(version: DatasetVersion, mapping: Mapping[str, str], user: U
 
     Raises: DataError: if it does not fit. ConflictError: if the version is past that.
     """
+    chosen = {name: source for name, source in mapping.items() if source}
+    schema = find_solution(version.dataset.solution).inputs()
+    # Outside of the transaction: nobody else's writing waits for the reading of a file.
+    _refuse_bad_mapping(schema, preview(version), chosen)
+    return _start_check(version, chosen, user)
+
+
+@transaction.atomic
+def _start_check(version: DatasetVersion, chosen: dict[str, str], user: User | None) -> Job:
     version = DatasetVersion.objects.select_for_update().get(pk=version.pk)
     if not version.can_be_mapped:
         message = (
@@ -170,9 +179,6 @@ def confirm_mapping(version: DatasetVersion, mapping: Mapping[str, str], user: U
             "Upload the file again as a new version."
         )
         raise ConflictError(message)
-    chosen = {name: source for name, source in mapping.items() if source}
-    schema = find_solution(version.dataset.solution).inputs()
-    _refuse_bad_mapping(schema, preview(version), chosen)
     job = enqueue(
         kind="ingest",
         title=f"Check {version.dataset.name} v{version.number}",

@@ -91,6 +91,8 @@ def mapping(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
         if form.is_valid():
             services.confirm_mapping(found, form.mapping(), request.user)
             return redirect(found)
+    except ConflictError:
+        return redirect(found)  # a second click: the first one has started the check
     except DataError as error:
         for issue in error.issues:
             form.add_error(issue.column if issue.column in form.fields else None, issue.message)

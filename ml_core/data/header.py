@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
+from typing import TYPE_CHECKING
 
 from ml_core.data.preview import MAX_COLUMNS, Head, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_HEADER_CHARS = 64 * 1024
@@ -105,10 +109,15 @@ def _check_names(names: tuple[str, ...], raw: list[str]) -> None:
             f"Names of columns must differ. Got {twice[:40]!r} twice.",
             "Rename one of them.",
         )
+    check_printable(names, "Check that quotes in the first line are closed.")
+
+
+def check_printable(names: Iterable[str], advice: str) -> None:
+    """Stop at names that no page and no database can keep. Raises: DataError."""
     if any(len(name) > MAX_NAME_CHARS or not name.isprintable() for name in names):
         raise refusal(
             "bad_name",
             "Names of columns must be printable and at most "
             f"{MAX_NAME_CHARS} characters. Got another.",
-            "Check that quotes in the first line are closed.",
+            advice,
         )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ml_core.data.header import check_printable
 from ml_core.data.preview import MAX_COLUMNS, N_SAMPLES, Chunk, ColumnPreview, Sniffed, refusal
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def sniff_parquet(stream: BinaryIO) -> Sniffed:
             "Names of columns must differ. Got one name twice.",
             "Rename one of them.",
         )
+    check_printable(names, "Rename it where the file is written.")
     if metadata.num_rows == 0:
         raise refusal(
             "no_rows",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from io import BytesIO
+from unittest.mock import Mock
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 
 from apps.audit.models import AuditEvent
 from apps.datasets import services, storage
+from apps.datasets.errors import ConflictError
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.jobs.models import Job
 from apps.jobs.services import cancel
@@ -272,3 +275,34 @@ def test_receive_takes_any_stream(alice, team):
     assert (version.n_rows, version.format) == (20, "parquet")
     assert storage.exists(version.source_blob)
     assert frame().height == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_while_a_file_is_looked_into(api_upload, api, alice, monkeypatch):
+    version = api_upload(csv(header=HEADER.replace("force_kn", "F"))).json()
+    mapping = {n: n for n in HEADER.split(",")} | {"force_kn": "F"}
+    look, held = services.preview, []
+
+    def watched(version):
+        held.append(connection.in_atomic_block)
+        return look(version)
+
+    monkeypatch.setattr(services, "preview", watched)
+
+    api(alice).put(f"/api/v1/dataset-versions/{version['id']}/mapping/", {"mapping": mapping})
+
+    assert held == [False]
+
+
+def test_a_second_click_on_a_mapping_leads_to_the_check(upload, login, alice, monkeypatch):
+    sent = upload(csv())
+    version = DatasetVersion.objects.get()
+    # What the second request has read before the first one wrote.
+    services.confirm_mapping(version, {n: n for n in HEADER.split(",")}, alice)
+    monkeypatch.setattr(DatasetVersion, "can_be_mapped", True)
+    refuse = ConflictError("This one is checking.")
+    monkeypatch.setattr(services, "confirm_mapping", Mock(side_effect=refuse))
+
+    answer = login(alice).post(sent.url, {n: n for n in HEADER.split(",")})
+
+    assert answer.url == version.get_absolute_url()

@@ -164,3 +164,12 @@ def test_types_are_told_in_words(values, told):
     content = write([["a", "b"], *[[value, "x"] for value in values]], ";")
 
     assert sniff(io.BytesIO(content)).columns[0].dtype == told
+
+
+@pytest.mark.parametrize("name", ["am\x00unt", "a" * 201, "a\nb"])
+def test_a_name_in_parquet_that_no_page_can_show_is_refused(name):
+    out = io.BytesIO()
+    pl.DataFrame({name: [1.0, 2.0]}).write_parquet(out)
+
+    with pytest.raises(DataError, match="must be printable"):
+        sniff(out, "t.parquet")
