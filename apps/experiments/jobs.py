@@ -38,7 +38,13 @@ if TYPE_CHECKING:
 CHILD = "apps.experiments.child:train"
 
 
-@handler("train", on_end=services.end)
+def end(job: Job) -> None:
+    """Give the training its state, and leave nothing of an attempt that was killed."""
+    services.end(job)
+    _clear(str(job.params.get("run")))
+
+
+@handler("train", on_end=end)
 def train(job: Job, run: JobRun) -> str:
     """Train a model; an attempt after a crash begins anew and replaces its figures."""
     training: TrainingRun = TrainingRun.objects.select_related(
@@ -48,7 +54,7 @@ def train(job: Job, run: JobRun) -> str:
         return training.get_absolute_url()
     services.begin(training)
     told = DatabaseRun(training, run)
-    with _private_folder() as folder:
+    with _private_folder(str(training.pk)) as folder:
         payload = _payload(training, folder, told)
         found = spawn(
             CHILD, payload, on_event=relay(told), cancelled=told.cancelled, seed=training.seed
@@ -92,12 +98,23 @@ def _keep(training: TrainingRun, found: dict[str, Any], run: JobRun) -> None:
 
 
 @contextmanager
-def _private_folder() -> Iterator[Path]:
+def _private_folder(training: str) -> Iterator[Path]:
     """Give a folder that only this user reads, and that is gone afterwards."""
-    root = Path(settings.ASSAY_CACHE_DIR) / "runs"
+    _clear(training)
+    root = _root()
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=root))
+    folder = Path(tempfile.mkdtemp(dir=root, prefix=f"{training}-"))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(training: str) -> None:
+    """Remove the folders of attempts that were killed before they could."""
+    for folder in _root().glob(f"{training}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _root() -> Path:
+    return Path(settings.ASSAY_CACHE_DIR) / "runs"

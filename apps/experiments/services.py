@@ -142,8 +142,12 @@ def begin(run: TrainingRun) -> None:
 
 
 def end(job: Job) -> None:
-    """Give a training the state in which its job ended."""
-    TrainingRun.objects.filter(job=job).update(state=job.state, finished_at=timezone.now())
+    """Give a training the state in which its job ended, unless its model stands already.
+
+    A worker may die after the model was kept and before its job was ended.
+    """
+    open_runs = TrainingRun.objects.filter(job=job).exclude(state=State.SUCCEEDED)
+    open_runs.update(state=job.state, finished_at=timezone.now())
 
 
 def token_from(key: str, owner: object) -> str:

@@ -161,7 +161,7 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
     def get_serializer_class(self) -> type[PredictionSerializer]:
         return PredictionSerializer if self.action == "list" else PredictionDetailSerializer
 
-    @extend_schema(parameters=_ROWS, responses=RowsSerializer)
+    @extend_schema(operation_id="predictions_rows_list", parameters=_ROWS, responses=RowsSerializer)
     @action(detail=True, methods=["get"], filterset_fields=[], pagination_class=None)
     def rows(self, request: Request, pk: str) -> Response:
         """Return a page of rows, ranked unless another order is asked for."""

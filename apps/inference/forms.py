@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -98,6 +99,11 @@ class RowFilter(forms.Form):
         if prediction.column_of(kind="id") is None:
             del self.fields["text"]
 
+    def full_clean(self) -> None:
+        """Read moments as UTC, which is what the fields and the data are in."""
+        with timezone.override(UTC):
+            super().full_clean()
+
     @property
     def query(self) -> Query:
         """Return the query that was asked for; a field that is not valid is left out."""
@@ -123,5 +129,5 @@ class RowFilter(forms.Form):
 
 
 def _naive(moment: datetime | None) -> datetime | None:
-    """Return what was typed, which is meant as UTC: frames have it without a zone."""
-    return None if moment is None else timezone.make_naive(moment)
+    """Return a moment as frames have it: in UTC, without saying so."""
+    return None if moment is None else timezone.make_naive(moment, UTC)

@@ -56,7 +56,11 @@ def score(job: Job, run: JobRun) -> str:
     stop_if_cancelled(run)
     run.stage("Writing")
     fields = _said(prediction, solution, rows, predictions) | _written(prediction, ranked)
-    _keep(prediction, fields | {"seconds": time.monotonic() - started}, explanations, run)
+    try:
+        _keep(prediction, fields | {"seconds": time.monotonic() - started}, explanations, run)
+    except BaseException:
+        storage.delete(fields["result_blob"])
+        raise
     return prediction.get_absolute_url()
 
 
@@ -186,7 +190,6 @@ def _keep(
 ) -> None:
     """Show the result, all at once, unless another worker has taken the job over."""
     if not run.renew():
-        storage.delete(fields["result_blob"])
         raise LostLeaseError("Another worker has taken this scoring over. It writes, not this one.")
     Explanation.objects.filter(prediction=prediction).delete()
     Explanation.objects.bulk_create(

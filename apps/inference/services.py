@@ -14,7 +14,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets.models import DatasetVersion
 from apps.experiments.services import require_ready
 from apps.inference.models import Prediction
-from apps.jobs.models import Job
+from apps.jobs.models import Job, State
 from apps.jobs.services import enqueue
 from apps.registry.models import ModelVersion
 from ml_core.errors import DataError, Issue, ModelError
@@ -161,5 +161,10 @@ def start_explaining(*, user: User, prediction: Prediction, row: int) -> Job:
 
 
 def end(job: Job) -> None:
-    """Give a prediction the state in which its job ended."""
-    Prediction.objects.filter(job=job).update(state=job.state, finished_at=timezone.now())
+    """Give a prediction the state in which its job ended, unless its result stands already.
+
+    A worker may die after the result was kept and before its job was ended.
+    """
+    Prediction.objects.filter(job=job).exclude(state=State.SUCCEEDED).update(
+        state=job.state, finished_at=timezone.now()
+    )

@@ -52,7 +52,12 @@ def register(run: TrainingRun, bundle: Path, metrics: Mapping[str, float]) -> Mo
         message = "A bundle must hold at least one file. Got none. Train again."
         raise ModelError(message)
     model.size_bytes = sum(int(entry["size"]) for entry in model.manifest.values())
-    return _save(model)
+    try:
+        return _save(model)
+    except BaseException:
+        for entry in model.manifest.values():
+            storage.delete(entry["blob"])
+        raise
 
 
 @transaction.atomic

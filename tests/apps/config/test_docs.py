@@ -10,6 +10,12 @@ def test_the_schema_names_what_there_is(people, api):
     assert "API key" in schema["components"]["securitySchemes"]
 
 
+def test_each_operation_has_a_name_of_its_own(people, api, capsys):
+    api(people.alice).get("/api/schema/?format=json")
+
+    assert "collision" not in capsys.readouterr().err
+
+
 def test_the_page_has_no_inline_script(people, login):
     page = login(people.alice).get("/api/docs/").content.decode()
 

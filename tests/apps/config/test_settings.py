@@ -4,6 +4,7 @@ import base64
 import stat
 
 import pytest
+from rest_framework.throttling import AnonRateThrottle
 
 from apps.config import environment, secrets_file
 from apps.config.version import read_version
@@ -87,3 +88,9 @@ def test_the_version_is_the_newest_of_the_changelog(tmp_path):
 
     assert read_version(changelog) == "1.2.3"
     assert read_version(tmp_path / "none") == "0.0.0"
+
+
+def test_a_stranger_cannot_choose_the_address_that_is_counted(rf):
+    request = rf.get("/", REMOTE_ADDR="192.0.2.1", HTTP_X_FORWARDED_FOR="203.0.113.9")
+
+    assert AnonRateThrottle().get_ident(request) == "192.0.2.1"

@@ -142,6 +142,31 @@ def test_an_attempt_after_a_crash_replaces_the_figures_of_the_first(people, run_
     assert ModelVersion.objects.count() == 1
 
 
+def test_nothing_of_a_killed_attempt_stays_on_the_disk(people, run_jobs, tmp_path):
+    run, other = started(people), started(people, version=ready_version(people, name="Other"))
+    root = tmp_path / "home" / "cache" / "runs"
+    for folder in (f"{run.pk}-killed", f"{other.pk}-killed"):
+        (root / folder).mkdir(parents=True)
+        (root / folder / "data.sealed").write_bytes(b"ASSAY")
+
+    cancel(other.job, people.alice)  # as the reaper, which ends jobs of dead workers
+    run_jobs()
+
+    assert list(root.iterdir()) == []
+
+
+def test_a_model_that_stands_survives_the_end_of_its_job(people, run_jobs):
+    run = started(people)
+    run_jobs()
+    run.refresh_from_db()
+    run.job.state = "failed"
+
+    jobs.end(run.job)
+
+    run.refresh_from_db()
+    assert run.state == "succeeded"
+
+
 def test_a_training_that_has_a_model_is_not_done_again(people, run_jobs):
     started(people)
     run_jobs()

@@ -5,10 +5,12 @@ from datetime import datetime
 
 import polars as pl
 import pytest
+from django.utils import timezone
 
 from apps.datasets import storage
 from apps.inference import results
 from apps.inference.downloads import csv_rows, parquet_bytes, safe_cells
+from apps.inference.forms import RowFilter
 from apps.inference.results import Query, ResultTable, sortable
 from ml_core.errors import ConfigError
 from tests.apps.workshop import payments, scored
@@ -173,3 +175,19 @@ def test_the_parquet_is_the_result_itself(prediction, truth):
     read = pl.read_parquet(io.BytesIO(b"".join(parquet_bytes(prediction))))
 
     assert read.equals(truth)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("2024-03-31T02:30", datetime(2024, 3, 31, 2, 30)),  # noqa: DTZ001  no such time in Berlin
+        ("2024-01-02T00:00:00Z", datetime(2024, 1, 2)),  # noqa: DTZ001
+        ("2024-01-02T01:00:00+01:00", datetime(2024, 1, 2)),  # noqa: DTZ001
+    ],
+)
+def test_moments_are_in_utc_wherever_the_reader_is(prediction, typed, meant):
+    with timezone.override("Europe/Berlin"):
+        form = RowFilter(prediction, {"time_from": typed})
+
+        assert form.is_valid()
+        assert form.query.time_from == meant

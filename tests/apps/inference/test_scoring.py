@@ -4,12 +4,13 @@ import io
 
 import polars as pl
 import pytest
+from django.db import DatabaseError
 
 from apps.audit.models import AuditEvent
 from apps.datasets import storage
 from apps.inference import jobs
 from apps.inference.models import Explanation, Prediction
-from apps.inference.services import default_model, start_scoring
+from apps.inference.services import default_model, end, start_scoring
 from apps.jobs.models import Job
 from apps.registry.services import promote
 from ml_core.errors import DataError, ModelError
@@ -235,3 +236,26 @@ def test_the_same_token_gives_the_same_result(people, tmp_path):
 
     assert first == second
     assert Job.objects.filter(kind="score").count() == 1
+
+
+def test_a_result_that_stands_survives_the_end_of_its_job(people, tmp_path, run_jobs):
+    prediction = scored(people, tmp_path, run_jobs)
+    # The worker died between keeping the result and ending the job, which was then cancelled.
+    prediction.job.state = "cancelled"
+
+    end(prediction.job)
+
+    prediction.refresh_from_db()
+    assert prediction.state == "succeeded"
+
+
+def test_a_result_that_cannot_be_kept_leaves_no_file(people, tmp_path, run_jobs, monkeypatch):
+    def fail(*_args, **_fields):
+        raise DatabaseError("database is locked")
+
+    monkeypatch.setattr(jobs, "record", fail)
+
+    prediction = scored(people, tmp_path, run_jobs)
+
+    assert prediction.state == "failed"
+    assert not [p for p in (tmp_path / "home/blobs/predictions").rglob("*") if p.is_file()]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as live_settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from apps.audit.models import AuditEvent
 from apps.registry import bundles
@@ -189,3 +189,16 @@ def test_under_four_eyes_another_person_than_the_trainer_promotes(people, tmp_pa
     promote(own, people.admin, REASON)
 
     assert live("tiny", people.team) == own
+
+
+def test_a_model_that_cannot_be_registered_leaves_no_file(people, tmp_path, monkeypatch):
+    def fail(*_args, **_fields):
+        raise DatabaseError("database is locked")
+
+    monkeypatch.setattr("apps.registry.services.record", fail)
+
+    with pytest.raises(DatabaseError):
+        trained_model(people, tmp_path)
+
+    models = tmp_path / "home" / "blobs" / "models"
+    assert [path for path in models.rglob("*") if path.is_file()] == []
