@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.signals import password_changed
 from allauth.mfa.signals import authenticator_added, authenticator_removed
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from apps.accounts.lockout import username
@@ -57,3 +60,18 @@ def make_key(key: ApiKey, **_: Any) -> None:
 @receiver(key_revoked)
 def revoke_key(key: ApiKey, **_: Any) -> None:
     record("key.revoked", actor=key.user, team=key.team, thing=key)
+
+
+@receiver(post_save, sender=LogEntry)
+def manage(instance: LogEntry, **_: Any) -> None:
+    """Keep what an admin did on the pages of accounts and settings, with the role it gave."""
+    verb = {ADDITION: "added", CHANGE: "changed"}.get(instance.action_flag, "deleted")
+    try:
+        thing = instance.get_edited_object()
+    except ObjectDoesNotExist:
+        thing = None
+    told = {name: getattr(thing, name) for name in ("role", "is_active") if hasattr(thing, name)}
+    record(
+        f"admin.{verb}", actor=instance.user, thing=thing,
+        what=instance.object_repr, change=instance.get_change_message(), **told,
+    )  # fmt: skip

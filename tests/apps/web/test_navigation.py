@@ -20,8 +20,9 @@ def test_an_analyst_sees_work_but_not_the_audit_trail(alice):
 
 
 @pytest.mark.django_db
-def test_an_admin_sees_the_audit_trail(admin):
-    assert "Audit" in titles(admin)
+def test_an_admin_sees_the_audit_trail_and_the_people(admin, alice):
+    assert {"Audit", "People"} <= titles(admin)
+    assert "People" not in titles(alice)
 
 
 def test_a_stranger_sees_only_what_needs_no_right():
