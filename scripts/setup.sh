@@ -21,7 +21,8 @@ find_python() {
 }
 
 make_environment() {
-    [ -x .venv/bin/python ] && return
+    # pip comes last: without it, an earlier start was stopped half-way.
+    [ -x .venv/bin/python ] && .venv/bin/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("pip") is None)' && return
     local python
     python="$(find_python)"
     say "Making a virtual environment with $($python --version)"

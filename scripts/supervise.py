@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import os
 import signal
@@ -17,6 +18,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
@@ -117,9 +119,25 @@ def make_secrets() -> None:
         say("  KEEP A COPY in a safe place: without it no data and no model can be read again.")
 
 
+def hold_home() -> IO[str]:
+    """Take the folder of the installation; it is free again when this process ends.
+
+    A second start on it would answer in the name of the first, and double all workers.
+    """
+    HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = (HOME / ".running").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(
+            f"Assay must run once for each folder. It runs on {HOME} already. "
+            "Stop it first, or set ASSAY_HOME and ASSAY_PORT to others."
+        )
+    return lock
+
+
 def prepare() -> None:
     """Migrate and collect files, unless nothing has changed since the last start."""
-    HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_secrets()
     stamp, now = HOME / ".prepared", _state_of_code()
     if stamp.is_file() and stamp.read_text("ascii") == now:
@@ -173,6 +191,7 @@ def main() -> int:
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _frame: asked.append(got))
+    held = hold_home()
     prepare()
     running = children()
     is_told = False
@@ -187,6 +206,7 @@ def main() -> int:
             say("  Stop it with Ctrl-C.\n")
         time.sleep(0.3)
     stop(running)
+    held.close()
     return 0
 
 
