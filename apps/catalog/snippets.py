@@ -27,7 +27,7 @@ curl -sS {url}/api/v1/datasets/ -H "Authorization: Bearer $ASSAY_KEY" \\
 
 # 2. When the version is ready, score it (VERSION is the id from step 1).
 curl -sS {url}/api/v1/solutions/{slug}/predictions/ -H "Authorization: Bearer $ASSAY_KEY" \\
-  -H "Content-Type: application/json" -d '{{"version": "VERSION"}}'
+  -H "Content-Type: application/json" -d '{{"dataset_version": "VERSION"}}'
 """
 
 _PYTHON = """\
@@ -50,7 +50,8 @@ while version["state"] == "checking":
     version = session.get(f"{{api}}/dataset-versions/{{version['id']}}/").json()
 print(version["state"], version["n_rows"], version["issues"][:3])
 
-answer = session.post(f"{{api}}/solutions/{slug}/predictions/", json={{"version": version["id"]}})
+asked = {{"dataset_version": version["id"]}}
+answer = session.post(f"{{api}}/solutions/{slug}/predictions/", json=asked)
 answer.raise_for_status()
 print(answer.json())
 """
