@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import psutil
 from polars.testing import assert_frame_equal
 
 from tests.e2e.product import wait_for
@@ -77,6 +78,23 @@ def test_training_goes_on_after_the_worker_was_killed_and_leaves_one_model(bench
     runs = [rest.get(f"runs/{run['id']}/") for run in (disturbed, undisturbed)]
     assert runs[0]["metrics"] == runs[1]["metrics"]
     assert len(_models(bench, disturbed["id"])) == 1
+
+
+def test_a_process_of_the_pool_that_runs_out_of_memory_costs_one_attempt(bench: Bench) -> None:
+    rest = bench.rest
+    disturbed = rest.train(bench.small, SMALL_NET)
+    wait_for("The first point of a curve", lambda: _points(bench, disturbed["id"]), 120)
+
+    for process in bench.product.pool():
+        with suppress(psutil.Error):
+            process.kill()
+    job = rest.finish(disturbed["job"])
+
+    assert job["attempt"] == 2
+    points = _points(bench, disturbed["id"])
+    assert len(points) == len(set(points)), "a point of a curve stands twice"
+    assert len(_models(bench, disturbed["id"])) == 1
+    assert rest.finish(rest.train(bench.small, SMALL_NET)["job"])["attempt"] == 1
 
 
 def _points(bench: Bench, run: str) -> list[tuple]:
