@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -29,6 +30,8 @@ MEMORY_BYTES = 1024 * 1024
 SMALL_BYTES = 4 * 1024 * 1024
 FORM_BYTES = 2 * 1024 * 1024  # what the fields and the boundaries around a file may take
 BUFFER = 256 * 1024
+CHECK_BYTES = 64 * 1024 * 1024  # how often the disk is asked for room
+FREE_BYTES = 512 * 1024 * 1024  # what strangers must leave of it: a body comes before any login
 TAKES_FILES = ("/datasets/", "/api/v1/datasets/")
 _KEY = Key("body", os.urandom(32))
 
@@ -40,6 +43,7 @@ class EncryptedSpool:
         self._memory = io.BytesIO()
         self._file: BinaryIO | None = None
         self._cipher: EncryptingWriter | None = None
+        self._n_bytes = self._next_check = 0
 
     def write(self, data: bytes) -> None:
         """Take some bytes."""
@@ -50,6 +54,14 @@ class EncryptedSpool:
             self._cipher.write(self._memory.getbuffer())
             self._memory = io.BytesIO()
         (self._cipher or self._memory).write(data)
+        self._n_bytes += len(data)
+
+    def has_room(self) -> bool:
+        """Tell whether the disk can take more; asked of it now and then."""
+        if self._file is None or self._n_bytes < self._next_check:
+            return True
+        self._next_check = self._n_bytes + CHECK_BYTES
+        return shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free > FREE_BYTES
 
     def finish(self) -> BinaryIO:
         """Return all of it as a stream from its beginning, which its user closes."""
@@ -99,13 +111,13 @@ class BodyHandler(ASGIHandler):
         await super().handle(scope, _Receive(receive, limit_for(scope)), send)
 
     async def read_body(self, receive: _Receive) -> BinaryIO:  # type: ignore[override]
-        """Keep the body, or nothing of one that is too long.
+        """Keep the body, or nothing of one that is too long or that the disk cannot hold.
 
         That one is read to its end all the same, so that the caller hears why.
 
         Raises: RequestAborted: if the caller went away.
         """
-        spool, n_bytes = EncryptedSpool(), 0
+        spool, n_bytes, is_kept = EncryptedSpool(), 0, True
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -113,13 +125,14 @@ class BodyHandler(ASGIHandler):
                 raise RequestAborted
             piece = message.get("body", b"")
             n_bytes += len(piece)
-            if n_bytes <= receive.limit:
+            if is_kept and n_bytes <= receive.limit and spool.has_room():
                 spool.write(piece)
-            elif n_bytes - len(piece) <= receive.limit:
+            elif is_kept:
+                is_kept = False
                 spool.discard()
             if not message.get("more_body", False):
                 break
-        if n_bytes <= receive.limit:
+        if is_kept:
             return spool.finish()
         refused = _TooMuch()
         refused.n_bytes = n_bytes

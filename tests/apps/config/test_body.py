@@ -63,6 +63,15 @@ def test_a_body_over_its_limit_is_not_kept(files):
     assert all(file.closed for file in files)
 
 
+def test_a_body_that_the_disk_cannot_hold_is_not_kept(files, monkeypatch):
+    monkeypatch.setattr(body, "FREE_BYTES", 2**62)
+
+    stream = read([b"x" * 2_000_000] * 3, 10**8)
+
+    assert (stream.read(), stream.n_bytes) == (b"", 6_000_000)
+    assert all(file.closed for file in files)
+
+
 def test_a_caller_who_goes_away_leaves_nothing(files):
     with pytest.raises(RequestAborted):
         read([b"x" * 2_000_000], 10**8, is_cut=True)
