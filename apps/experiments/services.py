@@ -103,7 +103,22 @@ def start_training(
         )
         if is_new:
             _enqueue(run, user)
+    same = (run.dataset_version_id, run.solution, run.options, run.seed)
+    require_same(is_same=same == (version.pk, solution, chosen, seed))
     return run
+
+
+def require_same(*, is_same: bool) -> None:
+    """Stop a request that names what another one has started under its token.
+
+    Raises: ConfigError: if it is not the same request once more.
+    """
+    if not is_same:
+        message = (
+            "A request must be sent again as it was. This one was sent before with other choices. "
+            "Load the page again, or send another Idempotency-Key."
+        )
+        raise ConfigError(message)
 
 
 def _enqueue(run: TrainingRun, user: User) -> None:

@@ -12,7 +12,7 @@ from apps.accounts.policies import require
 from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.datasets.models import DatasetVersion
-from apps.experiments.services import require_ready
+from apps.experiments.services import require_ready, require_same
 from apps.inference.models import Prediction
 from apps.jobs.models import Job, State
 from apps.jobs.services import enqueue
@@ -66,6 +66,8 @@ def start_scoring(
         )
         if is_new:
             _enqueue(prediction, user)
+    is_same_model = model is None or model.pk == prediction.model_id
+    require_same(is_same=prediction.dataset_version_id == version.pk and is_same_model)
     return prediction
 
 

@@ -17,7 +17,7 @@ from apps.inference.models import Prediction
 from apps.inference.results import ResultTable
 from apps.registry.figures import compared
 from apps.registry.models import ModelVersion
-from ml_core.errors import DataError, ModelError
+from ml_core.errors import ConfigError, DataError, ModelError
 
 if TYPE_CHECKING:
     import uuid
@@ -68,7 +68,7 @@ def _start(request: UserRequest, form: ScoreForm) -> Prediction | None:
             history=form.past,
             token=data["token"],
         )
-    except (DataError, ModelError) as error:
+    except (ConfigError, DataError, ModelError) as error:
         form.add_error(None, str(error))
         return None
 

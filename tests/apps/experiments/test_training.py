@@ -188,6 +188,13 @@ def test_options_that_cannot_work_are_named(people, options, named):
     assert TrainingRun.objects.count() == 0
 
 
+def test_a_token_that_started_something_else_is_refused(people):
+    run = started(people, {"steps": 4}, token="t1")
+
+    with pytest.raises(ConfigError, match="sent before with other choices"):
+        started(people, {"steps": 5}, version=run.dataset_version, token="t1")
+
+
 def test_a_version_that_is_not_ready_is_refused(people):
     with pytest.raises(DataError, match="must be ready"):
         started(people, version=ready_version(people, state="checking"))

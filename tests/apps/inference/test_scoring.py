@@ -13,7 +13,7 @@ from apps.inference.models import Explanation, Prediction
 from apps.inference.services import default_model, end, start_scoring
 from apps.jobs.models import Job
 from apps.registry.services import promote
-from ml_core.errors import DataError, ModelError
+from ml_core.errors import ConfigError, DataError, ModelError
 from tests.apps.tiny_solution import TinyPredictor
 from tests.apps.workshop import payments, ready_version, scored, trained_model
 
@@ -259,3 +259,12 @@ def test_a_result_that_cannot_be_kept_leaves_no_file(people, tmp_path, run_jobs,
 
     assert prediction.state == "failed"
     assert not [p for p in (tmp_path / "home/blobs/predictions").rglob("*") if p.is_file()]
+
+
+def test_a_token_that_scored_something_else_is_refused(people, tmp_path):
+    version, other = ready_version(people), ready_version(people, payments(20), name="April")
+    trained_model(people, tmp_path, version)
+    start_scoring(user=people.alice, version=version, token="t1")
+
+    with pytest.raises(ConfigError, match="sent before with other choices"):
+        start_scoring(user=people.alice, version=other, token="t1")
