@@ -67,7 +67,12 @@ build_front_end() {
     [ -f frontend/package-lock.json ] || return 0
     local modules sources
     modules="$(digest frontend/package-lock.json)"
-    sources="$(cd frontend && find . -path ./node_modules -prune -o -path ./dist -prune -o -path ./src/generated -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)"
+    # Pages and solutions name the icons that are built in.
+    sources="$({
+        cd frontend
+        find . -path ./node_modules -prune -o -path ./dist -prune -o -path ./src/generated -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+        grep -rhoE --include='*.html' --include='*.py' '\bicon(: [^"=]*)?[ =]*"[a-z0-9-]+"' ../apps ../solutions | sort -u
+    } | sha256sum | cut -c1-16)"
     [ "$(cat frontend/dist/.built 2>/dev/null)" = "$sources" ] && return
     find_node
     if [ "$(cat frontend/node_modules/.installed 2>/dev/null)" != "$modules" ]; then
