@@ -22,9 +22,8 @@ def test_the_python_snippet_uploads_and_scores(
     alice_page.goto("/solutions/fraud/")
     code = alice_page.locator("pre", has_text="import requests").inner_text()
     (tmp_path / "data.csv").write_bytes((files / "new payments.csv").read_bytes())
-    key = product.make_key(
-        "alice@example.org", "datasets.upload", "datasets.view", "solutions.score"
-    )
+    scopes = ("datasets.upload", "datasets.view", "models.view", "solutions.score")
+    key = product.make_key("alice@example.org", *scopes)
 
     done = subprocess.run(  # noqa: S603  the code that the page shows
         [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "ASSAY_KEY": key},
