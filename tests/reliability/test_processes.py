@@ -8,7 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.e2e.product import Product, wait_for
+from tests.e2e.payments import make_payments
+from tests.e2e.product import ADMIN, Product, wait_for
+from tests.e2e.rest import Rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,22 @@ def test_the_messages_of_a_dead_messenger_are_sent_again(bench: Bench) -> None:
     assert job["attempt"] == 1
     assert job["state"] == "failed"
     assert "kind of a job must be known" in job["error"]
+
+
+def test_a_process_that_a_job_has_blown_up_gives_its_memory_back() -> None:
+    small = {"ASSAY_WORKER_KEEP_MB": "1"}
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-memory-") as home,
+        Product(Path(home), small) as product,
+    ):
+        rest = Rest(product.url, product.make_key(ADMIN))
+        before = {process.pid for process in product.pool()}
+        make_payments(20, 20).write_parquet(Path(home) / "few.parquet")
+
+        versions = [rest.bring(Path(home) / "few.parquet") for _ in range(3)]
+
+        assert len(set(versions)) == 3
+        wait_for("Other processes", lambda: not before & {p.pid for p in product.pool()}, 30)
 
 
 def test_stopping_the_product_leaves_no_process_behind() -> None:
