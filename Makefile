@@ -29,6 +29,7 @@ fast: ## Run the fast tests alone
 
 bench: setup-dev ## Measure; writes benchmarks/results/
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
+	$(PY) benchmarks/fraud_protocol.py --protocol B
 
 test-cudasim: ## Run the CUDA kernels in Numba's simulator
 	NUMBA_ENABLE_CUDASIM=1 .venv/bin/pytest -q -m "not gpu" tests/kernels

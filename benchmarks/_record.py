@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 DATA = "ASSAY_BENCH_DATA"
+HANDBOOK = Path("fraud", "handbook", "transactions.parquet")
 
 _PACKAGES = (
     "numpy", "numba", "polars", "pandas", "duckdb", "pyarrow", "torch", "torch-geometric",
@@ -28,6 +29,16 @@ def data_root() -> Path | None:
     """Return the folder of benchmark data, if the environment names one that is there."""
     named = os.environ.get(DATA)
     return Path(named) if named and Path(named).is_dir() else None
+
+
+def payments(given: Path | None) -> Path | None:
+    """Return the file that was given, else the handbook's; say so and return None without data."""
+    root = data_root()
+    file = given or (root / HANDBOOK if root else None)
+    if file is not None and file.exists():
+        return file
+    print("Skipped: no data. Pass --data FILE.parquet or set ASSAY_BENCH_DATA.")
+    return None
 
 
 def command_line(argv: Sequence[str] | None = None) -> str:

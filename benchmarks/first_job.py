@@ -28,7 +28,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks._record import data_root, record
+from benchmarks._record import payments, record
 from tests.e2e.browser import FLAGS, chromium, log_in
 from tests.e2e.product import ADMIN, ADMIN_PASSWORD, Product, build_frontend
 from tests.e2e.rest import Rest
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 PATIENCE_S = 3600.0
 N_PAGES = 80
 SAMPLE_S = 0.25
-HANDBOOK = Path("fraud", "handbook", "transactions.parquet")
 MB = 2**20
 
 
@@ -281,9 +280,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seeds", default="0", help="kept for the form; the product draws seed 0")
     asked = parser.parse_args()
-    data = asked.data or (root / HANDBOOK if (root := data_root()) else None)
+    data = payments(asked.data)
     if data is None:
-        print("Skipped: no data. Pass --data FILE.parquet or set ASSAY_BENCH_DATA.")
         return
     options = {name: float(value) for name, _, value in (one.partition("=") for one in asked.set)}
     figures = Figures()

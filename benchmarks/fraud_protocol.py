@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from typing import TYPE_CHECKING
 
-from benchmarks._record import record
+from benchmarks._record import payments, record
 from ml_core.evaluate import metrics as m
 from ml_core.tracking.console import ConsoleRun
 from solutions.api import Split, TableBatch
@@ -160,13 +160,16 @@ def _unseen(rows: Judged, fold: Fold) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="Parquet file of payments")
     parser.add_argument("--protocol", choices=sorted(N_WEEKS), default="A")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    data = payments(given.data)
+    if data is None:
+        return
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    frame = read_table(given.data, solution.inputs()).sort("time", maintain_order=True)
+    frame = read_table(data, solution.inputs()).sort("time", maintain_order=True)
     found = []
     for start in test_weeks(frame, given.protocol):
         fold = cut(frame, start)

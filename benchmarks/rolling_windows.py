@@ -26,7 +26,7 @@ import polars as pl
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks._record import RESULTS, record  # noqa: E402
+from benchmarks._record import RESULTS, payments, record  # noqa: E402
 from benchmarks._window_peers import PEERS, assay  # noqa: E402
 
 if TYPE_CHECKING:
@@ -270,11 +270,8 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = _arguments()
-    path = arguments.data
-    if path is None and "ASSAY_BENCH_DATA" in os.environ:
-        path = Path(os.environ["ASSAY_BENCH_DATA"]) / "fraud/handbook/transactions.parquet"
-    if path is None or not path.exists():
-        print("Skipped: no data. Pass --data FILE.parquet or set ASSAY_BENCH_DATA.")
+    path = payments(arguments.data)
+    if path is None:
         return
     table = Table(path)
     # How busy the machine was with other work: timings beside a high load say little.

@@ -66,3 +66,17 @@ def test_no_data_is_said_and_not_invented(monkeypatch):
     monkeypatch.delenv("ASSAY_BENCH_DATA", raising=False)
 
     assert _record.data_root() is None
+
+
+def test_a_benchmark_without_its_file_says_how_to_name_one(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("ASSAY_BENCH_DATA", str(tmp_path))
+
+    assert _record.payments(None) is None
+    assert "Pass --data" in capsys.readouterr().out
+
+
+def test_the_file_that_was_named_is_taken(tmp_path):
+    file = tmp_path / "payments.parquet"
+    file.touch()
+
+    assert _record.payments(file) == file
