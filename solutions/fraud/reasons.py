@@ -31,6 +31,11 @@ def _times(n: int) -> str:
     return {0: "not once", 1: "once", 2: "twice"}.get(n, f"{n:,} times")
 
 
+def factor_in_words(factor: float) -> str:
+    """Write a factor with a digit that says something: 3.1, but 0.008 and not 0.0."""
+    return f"{factor:,.1f}" if factor >= 1 else f"{factor:.1g}"
+
+
 def _payments(n: int) -> str:
     return "one payment" if n == 1 else f"{n:,} payments"
 
@@ -49,12 +54,15 @@ def _amount(facts: Facts, row: int) -> tuple[str, str]:
         return "It is the first payment seen of this card: no habit to compare with.", "first"
     factor = (amount + 1.0) / (usual + 1.0)
     if factor >= 1.3:
-        text = f"The amount of {amount:,.2f} is {factor:,.1f} times the card's usual {usual:,.2f}."
+        text = (
+            f"The amount of {amount:,.2f} is {factor_in_words(factor)} times "
+            f"the card's usual {usual:,.2f}."
+        )
     elif factor <= 0.5:
         text = f"The amount of {amount:,.2f} is well below the card's usual {usual:,.2f}."
     else:
         text = f"The amount of {amount:,.2f} is near the card's usual {usual:,.2f}."
-    return text, f"x {factor:,.1f}"
+    return text, f"x {factor_in_words(factor)}"
 
 
 def _pace(facts: Facts, row: int) -> tuple[str, str]:
@@ -90,7 +98,7 @@ def _crowd(facts: Facts, row: int) -> tuple[str, str]:
     step = float(facts.column("amount_to_terminal_mean")[row])
     text = (
         f"The terminal was paid {_times(hour)} in the hour and {_times(day)} in the day before; "
-        f"this amount is {np.exp(step):,.1f} times its mean."
+        f"this amount is {factor_in_words(np.exp(step))} times its mean."
     )
     return text, f"{day} a day"
 
