@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, Protocol, TypeVar
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from ml_core.data.media import NO_MEDIA
 from ml_core.tracking.run import NullRun, Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ml_core.data.media import Media
     from ml_core.data.schema import Schema
     from ml_core.errors import Issue
     from ml_core.typing import Frame
@@ -55,11 +57,15 @@ class TableBatch:
     *targets*). The rest is context: a solution that looks back in time may read it, as it was
     known at each target's own time and never later. So a row gets the same answer alone
     (`start=i, stop=i + 1`) as in company, and a chunk the same as the whole file.
+
+    A cell of kind `image` or `audio` holds the name of a file, and `media` reads it: a picture
+    is a row like a payment, and stays on the disk until it is needed.
     """
 
     frame: Frame
     start: int = 0
     stop: int | None = None
+    media: Media = NO_MEDIA
 
     @property
     def end(self) -> int:
@@ -75,7 +81,11 @@ class TableBatch:
         return self.end - self.start
 
 
-Batch = TableBatch  # a union, once a solution takes pictures
+Batch = TableBatch
+
+
+class NoSettings(Options):
+    """A solution that needs nothing said beside the data when it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,8 @@ class Predictions:
 
     `frame` has `score` (float, higher is more so), `label` (text), `confidence` (0 to 1), then
     the solution's own extra columns. `alert` (bool) marks the rows that a person should see.
+    A column `found` holds what was seen on the row's picture, as text: a JSON list of
+    {"label", "confidence", "x", "y", "width", "height"} in pixels of the upright picture.
     `facts` are JSON-able values about the whole, such as the threshold that was used.
     """
 
@@ -119,8 +131,11 @@ class Predictions:
 class Predictor(Protocol):
     """A loaded model. It keeps no state between calls that could change an answer."""
 
-    def predict(self, batch: Batch, run: Run = ...) -> Predictions:
-        """Score the targets of a batch, in bounded memory, telling `run` how far it is."""
+    def predict(self, batch: Batch, run: Run = ..., settings: Options | None = None) -> Predictions:
+        """Score the targets of a batch, in bounded memory, telling `run` how far it is.
+
+        `settings` are of the class `Solution.settings`; None stands for its defaults.
+        """
         ...
 
 
@@ -135,6 +150,8 @@ class Solution(ABC, Generic[O]):
     api_version: ClassVar[int] = API_VERSION
     metrics: ClassVar[tuple[Metric, ...]]
     queue: ClassVar[Literal["cpu", "gpu"]] = "cpu"
+    # What may be said beside the data each time the model is used, such as limits.
+    settings: ClassVar[type[Options]] = NoSettings
 
     @property
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["number", "category", "time", "id", "text", "image", "audio", "flag"]
+Kind = Literal["number", "category", "time", "id", "text", "image", "audio", "boxes", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,9 @@ class Column:
 
     `id` is an identifier of an entity (many rows may share it), kept as text. `unique` makes a
     second row with the same value an error. `flag` is 0 or 1. `time` is UTC, microseconds.
+    `image` and `audio` name a file of the upload. `boxes` is a JSON list of {"label", "x", "y",
+    "width", "height"} in pixels of the upright picture, from its upper left; empty text where
+    nobody has looked yet, "[]" where somebody has and there is nothing.
     `personal` values never enter a message or a log. `aliases` are other usual names,
     compared without case, spaces and signs. `role` names what the column means to the product:
     "key" (name of the row), "label" (the truth, may be empty for rows not yet known), "time".

@@ -14,7 +14,7 @@ from ml_core.errors import ModelError
 from ml_core.evaluate import calibrate
 from ml_core.runtime.session import Session
 from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
-from solutions.api import Device, Predictions, TableBatch
+from solutions.api import Device, Options, Predictions, TableBatch
 from solutions.fraud import baseline, bundle, features
 from solutions.fraud.graph import Neighbourhoods
 from solutions.fraud.ledger import Ledger
@@ -68,7 +68,12 @@ class FraudPredictor:
         if self.facts.delay != self.preparation.label_delay:
             raise ModelError("The facts must be of the bundle's label delay. Got another one.")
 
-    def predict(self, batch: TableBatch, run: Run = NullRun()) -> Predictions:  # noqa: B008
+    def predict(
+        self,
+        batch: TableBatch,
+        run: Run = NullRun(),  # noqa: B008
+        settings: Options | None = None,  # noqa: ARG002  there is nothing to say
+    ) -> Predictions:
         """Score the targets; the rest of the frame is looked at only as it was known then."""
         run.stage("features")
         facts = self.facts(batch.frame, run)

@@ -48,7 +48,7 @@ class TinyPredictor:
         except (ValueError, KeyError, OSError) as error:
             raise ModelError("The bundle must hold model.json. Train again.") from error
 
-    def predict(self, batch, run=SILENT):
+    def predict(self, batch, run=SILENT, settings=None):
         # The look back counts how often the card was seen before, which needs the history.
         frame = batch.frame.with_columns(seen_before=pl.int_range(pl.len()).over("card_id"))
         targets = frame.slice(batch.start, len(batch))

@@ -11,7 +11,7 @@ import polars as pl
 from ml_core.errors import ModelError
 from ml_core.runtime.session import Session
 from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
-from solutions.api import Device, Predictions, Predictor, TableBatch
+from solutions.api import Device, Options, Predictions, Predictor, TableBatch
 from solutions.blocks import Number, Reason, Reasons, Report, Table
 from tests.dummy_solution.training import features
 
@@ -32,7 +32,9 @@ class WeldPredictor:
             message = "A bundle must hold its preprocess.json. Got none whole. Train again."
             raise ModelError(message) from error
 
-    def predict(self, batch: TableBatch, run: Run = NullRun()) -> Predictions:
+    def predict(
+        self, batch: TableBatch, run: Run = NullRun(), settings: Options | None = None
+    ) -> Predictions:
         """Score the targets."""
         stop_if_cancelled(run)
         score = self.session.run({"table": features(batch)})["score"][:, 0]

@@ -36,7 +36,7 @@ class Wrapped:
     def __init__(self, inner, change):
         self.inner, self.change = inner, change
 
-    def predict(self, batch, run=NullRun()):  # noqa: B008
+    def predict(self, batch, run=NullRun(), settings=None):  # noqa: B008
         got = self.inner.predict(batch, run)
         return Predictions(self.change(got.frame, batch), got.facts)
 
