@@ -1,6 +1,8 @@
 // What every page loads: the look, htmx, and the small comforts of the frame. Islands come later.
 import "@tabler/core/dist/css/tabler.min.css";
 import "./styles/assay.css";
+import "./styles/components.css";
+import "./styles/blocks.css";
 import "./generated/icons.svg?url";
 import "./icon.svg?url";
 import { startConfirm } from "./confirm";
