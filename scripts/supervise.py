@@ -102,7 +102,10 @@ def children() -> list[Child]:
         "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
     beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]
-    return [Child("web", web), Child("worker", worker), Child("beat", beat)]
+    models = [str(BIN / "python"), "manage.py", "answer_questions"]
+    return [
+        Child("web", web), Child("worker", worker), Child("beat", beat), Child("models", models),
+    ]  # fmt: skip
 
 
 def make_secrets() -> None:

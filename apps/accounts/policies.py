@@ -37,6 +37,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "models.promote": frozenset({Role.APPROVER, Role.ADMIN}),
     "results.view": _EVERYONE,
     "results.download": _PROGRAMS,
+    "answers.correct": _PROGRAMS,
     "jobs.view": _EVERYONE,
     "jobs.cancel": _PROGRAMS,
     "jobs.retry": _PROGRAMS,

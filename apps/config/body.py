@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ BUFFER = 256 * 1024
 CHECK_BYTES = 64 * 1024 * 1024  # how often the disk is asked for room
 FREE_BYTES = 512 * 1024 * 1024  # what strangers must leave of it: a body comes before any login
 TAKES_FILES = ("/datasets/", "/api/v1/datasets/")
+TAKES_A_FILE = re.compile(r"(/api/v1)?/solutions/[a-z0-9_]+/(ask|answers)/")
+FILE_BYTES = 30 * 1024 * 1024
 _KEY = Key("body", os.urandom(32))
 
 
@@ -101,6 +104,8 @@ def limit_for(scope: Mapping[str, Any]) -> int:
     may_be_known = bool(names & {b"cookie", b"authorization"})
     if may_be_known and str(scope.get("path", "")).startswith(TAKES_FILES):
         return int(settings.ASSAY_MAX_UPLOAD_BYTES) + FORM_BYTES
+    if may_be_known and TAKES_A_FILE.fullmatch(str(scope.get("path", ""))):
+        return FILE_BYTES
     return SMALL_BYTES
 
 

@@ -20,6 +20,7 @@ ASSAY_HOME = Path(env.text("ASSAY_HOME") or BASE_DIR / "var").resolve()
 ASSAY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 ASSAY_DATA_DIR = ASSAY_HOME
 ASSAY_CACHE_DIR = ASSAY_HOME / "cache"
+ASSAY_MODELS_SOCKET = env.text("ASSAY_MODELS_SOCKET") or str(ASSAY_HOME / "run" / "models.sock")
 
 # --- secrets ---------------------------------------------------------------------------------
 _kept = env.kept_secrets(ASSAY_HOME / "secrets.env")
@@ -49,6 +50,7 @@ ASSAY_APPS = [
     "apps.experiments",
     "apps.registry",
     "apps.inference",
+    "apps.answers",
     "apps.jobs",
     "apps.audit",
     "apps.accounts",
@@ -214,6 +216,8 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+# Files of questions stay in memory; those of datasets have a handler of their own.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20
 FILE_UPLOAD_TEMP_DIR = str(ASSAY_HOME / "tmp")
 (ASSAY_HOME / "tmp").mkdir(mode=0o700, exist_ok=True)
 

@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/", include("apps.registry.urls")),
     path("", include("apps.experiments.urls")),
     path("", include("apps.inference.urls")),
+    path("", include("apps.answers.urls")),
     path("audit/", include("apps.audit.urls")),
     path("settings/", include("apps.accounts.urls")),
     path("accounts/", include("apps.accounts.entrance")),

@@ -21,6 +21,7 @@ from django.shortcuts import render
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
+from apps.answers.wire import ModelProcessError
 from ml_core.errors import (
     AssayError,
     CancelledError,
@@ -174,6 +175,8 @@ _OF_OURS: tuple[tuple[type[AssayError], int, str, str, str], ...] = (
 
 def _of_ours(error: AssayError) -> Problem:
     detail = str(error)
+    if isinstance(error, ModelProcessError):
+        return Problem(503, "Nobody answers", detail, "no-model-process", "Try again in a moment.")
     if isinstance(error, DataError):
         issues = tuple(asdict(issue) for issue in error.issues[:MAX_ISSUES])
         advice = "Correct the data and send it again. Nothing was stored of it."

@@ -1,0 +1,152 @@
+"""Single answers in the REST interface."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ReadOnlyModelViewSet
+
+from apps.accounts.policies import require
+from apps.accounts.services import current_team
+from apps.answers import services
+from apps.answers.forms import MOST_FILE_BYTES
+from apps.answers.models import Answer
+from apps.catalog.services import solution as find_solution
+from apps.experiments.api import IDEMPOTENCY_KEY, token_of
+from apps.registry.models import ModelVersion
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+
+    from apps.accounts.models import TeamOwnedQuerySet
+
+
+class AnswerSerializer(serializers.ModelSerializer[Answer]):
+    url = serializers.URLField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = Answer
+        fields: ClassVar = [
+            "id", "url", "solution", "model", "thread", "inputs", "settings", "output", "report",
+            "seconds", "correction", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class AskSerializer(serializers.Serializer[Any]):
+    row = serializers.JSONField(default=dict, help_text="Values by column, without the files.")
+    settings = serializers.JSONField(default=dict, help_text="Settings of the solution.")
+    model = serializers.UUIDField(
+        required=False, help_text="Empty: the live one, else the newest candidate."
+    )
+    follows = serializers.UUIDField(
+        required=False, help_text="An earlier answer, whose files are meant again."
+    )
+
+    def validate_row(self, value: Any) -> dict[str, Any]:
+        return _mapping(value)
+
+    def validate_settings(self, value: Any) -> dict[str, Any]:
+        return _mapping(value)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    try:
+        read = json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise serializers.ValidationError("It must be JSON. Correct it.") from error
+    if not isinstance(read, dict):
+        raise serializers.ValidationError("It must be an object of names and values.")
+    return read
+
+
+class CorrectionSerializer(serializers.Serializer[Any]):
+    correction = serializers.CharField(max_length=200)
+
+
+class AnswersView(APIView):
+    """Ask a model about one row, and wait for the answer."""
+
+    actions_needed: ClassVar = {"POST": "solutions.score"}
+    parser_classes = (MultiPartParser, JSONParser)
+
+    @extend_schema(
+        request={"multipart/form-data": AskSerializer, "application/json": AskSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+        responses={201: OpenApiResponse(AnswerSerializer, "The answer.")},
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Ask; files come as parts that are named like their columns."""
+        find_solution(slug)
+        asked = AskSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        said = asked.validated_data
+        user: Any = request.user
+        follows = _found(Answer, user, "results.view", said.get("follows"))
+        answer = services.ask(
+            user=user,
+            team=follows.team if follows is not None else current_team(user),
+            solution=slug,
+            row=said["row"],
+            files=_files(request),
+            settings=said["settings"],
+            model=_found(ModelVersion, user, "models.view", said.get("model")),
+            follows=follows,
+            token=token_of(request),
+        )
+        return Response(AnswerSerializer(answer).data, status=status.HTTP_201_CREATED)
+
+
+def _files(request: Request) -> dict[str, tuple[str, bytes]]:
+    files = {}
+    for column, file in request.FILES.items():
+        if file.size > MOST_FILE_BYTES:
+            most = MOST_FILE_BYTES // 2**20
+            raise serializers.ValidationError({column: f"A file must be at most {most} MiB."})
+        files[column] = (file.name, file.read())
+    return files
+
+
+def _found(kind: Any, user: Any, needed: str, key: Any) -> Any:
+    if key is None:
+        return None
+    thing = get_object_or_404(kind, pk=key)
+    require(user, needed, thing)
+    return thing
+
+
+class AnswerViewSet(ReadOnlyModelViewSet[Answer]):
+    """Answers that were given."""
+
+    queryset = Answer.objects.none()
+    serializer_class = AnswerSerializer
+    actions_needed: ClassVar = {"GET": "results.view", "correct": "answers.correct"}
+    filterset_fields: ClassVar = ["solution", "model", "thread"]
+
+    def get_queryset(self) -> TeamOwnedQuerySet:
+        user: Any = self.request.user
+        return Answer.objects.visible_to(user)
+
+    @extend_schema(request=CorrectionSerializer, responses=AnswerSerializer)
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: str) -> Response:
+        """Say what the answer should have been."""
+        answer = self.get_object()
+        said = CorrectionSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        user: Any = request.user
+        answer = services.correct(user=user, answer=answer, **said.validated_data)
+        return Response(AnswerSerializer(answer).data)
+
+
+routes = [("answers", AnswerViewSet, "answer")]
+urlpatterns = [path("solutions/<slug:slug>/answers/", AnswersView.as_view(), name="answers")]

@@ -1,0 +1,8 @@
+"""Application of single answers."""
+
+from django.apps import AppConfig
+
+
+class AnswersConfig(AppConfig):
+    name = "apps.answers"
+    label = "answers"

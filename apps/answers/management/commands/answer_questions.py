@@ -1,0 +1,31 @@
+"""`manage.py answer_questions`: the model process, started beside web and worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Hold models in memory and answer single rows over a Unix socket."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        from apps.answers.server import ModelServer, warm  # noqa: PLC0415  heavy
+
+        server = ModelServer(Path(settings.ASSAY_MODELS_SOCKET))
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+        threading.Thread(target=warm, daemon=True).start()
+        try:
+            server.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+        finally:
+            server.server_close()
+            Path(settings.ASSAY_MODELS_SOCKET).unlink(missing_ok=True)

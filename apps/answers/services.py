@@ -1,0 +1,160 @@
+"""What asks, keeps answers, and takes corrections."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.policies import require
+from apps.answers import client
+from apps.answers.models import Answer
+from apps.answers.wire import Question
+from apps.audit.services import record
+from apps.catalog.services import solution as find_solution
+from apps.datasets import storage
+from apps.experiments.services import require_same
+from apps.inference.services import default_model
+from ml_core.errors import DataError, Issue, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from apps.accounts.models import Team, User
+    from apps.registry.models import ModelVersion
+
+FILE_KINDS = ("image", "audio")
+
+
+def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
+    *,
+    user: User,
+    team: Team,
+    solution: str,
+    row: Mapping[str, Any],
+    files: Mapping[str, tuple[str, bytes]],
+    settings: Mapping[str, Any] | None = None,
+    model: ModelVersion | None = None,
+    follows: Answer | None = None,
+    token: str = "",
+) -> Answer:
+    """Ask a model about one row, and keep question and answer; the same token asks once.
+
+    `files` is column -> (name, bytes). With `follows` the files of that answer are meant where
+    none are sent, and the answer joins its thread.
+
+    Raises: NotAllowedError, Http404: without the right. DataError, ConfigError, ModelError: as
+        the model says. ModelProcessError: if nobody answers.
+    """
+    require(user, "solutions.score")
+    if known := _given_before(user, team, token, solution, row):
+        return known
+    chosen = _model_for(user, team, solution, model)
+    sent = _with_earlier(solution, files, follows)
+    question = Question(
+        str(chosen.pk),
+        {**row, **{column: name for column, (name, _) in sent.items()}},
+        dict(sent.values()),
+        settings or {},
+    )
+    said = client.ask(question)
+    answer = Answer(
+        team=team, created_by=user, solution=solution, model=chosen, inputs=dict(row),
+        settings=dict(question.settings), output=dict(said.output), report=said.report,
+        seconds=said.seconds, token=token or uuid.uuid4().hex,
+    )  # fmt: skip
+    if follows is not None:
+        answer.thread = follows.thread
+    return _keep(answer, sent)
+
+
+def _given_before(
+    user: User, team: Team, token: str, solution: str, row: Mapping[str, Any]
+) -> Answer | None:
+    found: Answer | None = Answer.objects.filter(team=team, token=token).first() if token else None
+    if found is not None:
+        require(user, "results.view", found)
+        require_same(is_same=found.solution == solution and found.inputs == dict(row))
+    return found
+
+
+def _model_for(user: User, team: Team, solution: str, model: ModelVersion | None) -> ModelVersion:
+    chosen = model or default_model(solution, team)
+    require(user, "models.view", chosen)
+    if chosen.solution != solution or chosen.team_id != team.pk:
+        message = f"A model must be of the same team and of {solution}. This one is not."
+        raise ModelError(message)
+    return chosen
+
+
+def _with_earlier(
+    solution: str, files: Mapping[str, tuple[str, bytes]], follows: Answer | None
+) -> dict[str, tuple[str, bytes]]:
+    kinds = {c.name: c.kind for c in find_solution(solution).inputs().columns}
+    wrong = [name for name in files if kinds.get(name) not in FILE_KINDS]
+    if wrong:
+        message = f"A file must be sent for a column that takes one. Got {wrong[0]}. Rename it."
+        raise DataError(Issue("not_a_file_column", message, column=wrong[0]))
+    # Columns must not name one file twice by accident.
+    sent = {column: (f"{column}/{name}", data) for column, (name, data) in files.items()}
+    for column, kept in (follows.files if follows is not None else {}).items():
+        if column not in sent:
+            with storage.open_blob(kept["blob"]) as stream:
+                sent[column] = (kept["name"], stream.read())
+    return sent
+
+
+def _keep(answer: Answer, sent: Mapping[str, tuple[str, bytes]]) -> Answer:
+    """Keep the files, then the answer; nothing of either if one fails."""
+    try:
+        for column, (name, data) in sent.items():
+            with storage.write("answers") as blob:
+                blob.write(data)
+            answer.files[column] = {"name": name, "blob": blob.name, "sha256": blob.sha256}
+        return _save(answer)
+    except BaseException:
+        for file in answer.files.values():
+            storage.delete(file["blob"])
+        raise
+
+
+@transaction.atomic
+def _save(answer: Answer) -> Answer:
+    answer.save(force_insert=True)
+    record(
+        "prediction.made",
+        actor=answer.created_by,
+        team=answer.team,
+        thing=answer,
+        model=str(answer.model_id),
+        signature=answer.model.signature,
+        label=answer.output.get("label"),
+        score=answer.output.get("score"),
+        files={column: file["sha256"] for column, file in answer.files.items()},
+    )
+    return answer
+
+
+@transaction.atomic
+def correct(*, user: User, answer: Answer, correction: str) -> Answer:
+    """Keep what the answer should have been; it counts as a new label.
+
+    Raises: NotAllowedError, Http404: without the right. DataError: if nothing is said.
+    """
+    require(user, "answers.correct", answer)
+    words = correction.strip()
+    label = find_solution(answer.solution).inputs().role("label")
+    if not words or len(words) > 200:
+        message = "A correction must be 1 to 200 characters. Say what the answer should be."
+        raise DataError(Issue("bad_correction", message, column=label.name if label else None))
+    before = answer.correction
+    answer.correction, answer.corrected_by = words, user
+    answer.corrected_at = timezone.now()
+    answer.save(update_fields=["correction", "corrected_by", "corrected_at"])
+    record(
+        "answer.corrected", actor=user, team=answer.team, thing=answer,
+        before={"correction": before}, after={"correction": words},
+    )  # fmt: skip
+    return answer

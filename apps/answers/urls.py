@@ -1,0 +1,13 @@
+"""Addresses of single answers."""
+
+from django.urls import path
+
+from apps.answers import views
+
+app_name = "answers"
+urlpatterns = [
+    path("solutions/<slug:slug>/ask/", views.ask, name="ask"),
+    path("answers/<uuid:answer_id>/", views.detail, name="detail"),
+    path("answers/<uuid:answer_id>/files/<str:column>", views.file, name="file"),
+    path("answers/<uuid:answer_id>/correct/", views.correct, name="correct"),
+]
