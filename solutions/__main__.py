@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,13 @@ from pydantic import ValidationError
 
 from ml_core.errors import AssayError, ConfigError, DataError
 from ml_core.tracking.console import ConsoleRun
-from solutions.api import TableBatch
 from solutions.registry import AnySolution, Registry
-from solutions.tables import check_ending, check_rules, read_table, write_table
+from solutions.tables import check_ending, check_rules, open_batch, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from ml_core.typing import Frame
+    from solutions.api import TableBatch
 
 ALLOWED = "ASSAY_SOLUTIONS_ALLOWED"
 CORRECT, FAILED, WRONG, STOPPED = 0, 1, 2, 130
@@ -87,9 +87,9 @@ def train(args: argparse.Namespace) -> int:
     if args.out.exists():
         message = f"The bundle must be a new folder. Got {args.out}. Name another, or remove it."
         raise ConfigError(message)
-    with ConsoleRun(args.seed) as run:
-        frame = _read(solution, args.data, run)
-        split = solution.split(TableBatch(frame), options, args.seed)
+    with ConsoleRun(args.seed) as run, ExitStack() as stack:
+        batch = stack.enter_context(_read(solution, args.data, run))
+        split = solution.split(batch, options, args.seed)
         run.log(split.how)
         draft = args.out.with_name(args.out.name + ".part")
         shutil.rmtree(draft, ignore_errors=True)
@@ -107,8 +107,7 @@ def train(args: argparse.Namespace) -> int:
 def evaluate(args: argparse.Namespace) -> int:
     """Score a labelled file and measure the scores."""
     solution = _solution(args)
-    with ConsoleRun() as run:
-        batch = _batch(solution, args, run)
+    with ConsoleRun() as run, _batch(solution, args, run) as batch:
         predictions = solution.load(args.bundle).predict(batch, run)
         figures = dict(solution.evaluate(predictions, batch))
     if not figures:
@@ -132,8 +131,7 @@ def predict(args: argparse.Namespace) -> int:
     """Score a file and write one row of result per row, in its order."""
     solution = _solution(args)
     check_ending(args.out)
-    with ConsoleRun() as run:
-        batch = _batch(solution, args, run)
+    with ConsoleRun() as run, _batch(solution, args, run) as batch:
         predictions = solution.load(args.bundle).predict(batch, run)
     keys = [column.name for column in solution.inputs().columns if column.role == "key"]
     named = batch.targets.select(keys).with_row_index("row", offset=1)
@@ -178,28 +176,34 @@ def _choice(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _read(solution: AnySolution, path: Path, run: ConsoleRun) -> Frame:
+@contextmanager
+def _read(solution: AnySolution, path: Path, run: ConsoleRun) -> Iterator[TableBatch]:
     run.stage("reading")
 
     def progress(rows: int, share: float) -> None:
         run.progress(round(100 * share), 100, f"% ({rows:,} rows)")
 
-    frame = read_table(path, solution.inputs(), progress)
-    check_rules(solution, frame)
-    run.log(f"{frame.height:,} rows read from {path}")
-    return frame
+    with open_batch(path, solution.inputs(), progress) as batch:
+        check_rules(solution, batch)
+        run.log(f"{len(batch):,} rows read from {path}")
+        yield batch
 
 
-def _batch(solution: AnySolution, args: argparse.Namespace, run: ConsoleRun) -> TableBatch:
+@contextmanager
+def _batch(
+    solution: AnySolution, args: argparse.Namespace, run: ConsoleRun
+) -> Iterator[TableBatch]:
     """Read the targets, and before them the history in which they are seen."""
-    frame = _read(solution, args.data, run)
-    if args.history is None:
-        return TableBatch(frame)
-    history = _read(solution, args.history, run)
-    time = solution.inputs().role("time")
-    if time is not None:
-        history = history.filter(pl.col(time.name) < frame[time.name].min())
-    return TableBatch(pl.concat([history, frame], how="diagonal"), start=history.height)
+    with _read(solution, args.data, run) as batch:
+        if args.history is None:
+            yield batch
+            return
+        with _read(solution, args.history, run) as before:
+            frame, history = batch.frame, before.frame
+        time = solution.inputs().role("time")
+        if time is not None:
+            history = history.filter(pl.col(time.name) < frame[time.name].min())
+        yield batch.over(pl.concat([history, frame], how="diagonal"), start=history.height)
 
 
 def _print_figures(solution: AnySolution, figures: Any) -> None:

@@ -77,6 +77,10 @@ class TableBatch:
         """The rows that are meant."""
         return self.frame.slice(self.start, len(self))
 
+    def over(self, frame: Frame, start: int = 0, stop: int | None = None) -> TableBatch:
+        """Return other rows that speak of the same files."""
+        return TableBatch(frame, start, stop, self.media)
+
     def __len__(self) -> int:
         return self.end - self.start
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ml_core.data.archive import open_archive
 from ml_core.data.complete import complete
 from ml_core.data.convert import convert
+from ml_core.data.labels.read import has_pictures, image_column, read_labelled
 from ml_core.data.mapping import check_mapping, suggest
+from ml_core.data.media import FolderMedia, ZipMedia
+from ml_core.data.pictures import read_picture
 from ml_core.data.read import sniff
 from ml_core.data.validate import Checker
 from ml_core.errors import ConfigError, DataError, Issue
+from solutions.api import TableBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from ml_core.data.labels.read import Files
     from ml_core.data.schema import Schema
     from ml_core.typing import Frame
     from solutions.registry import AnySolution
@@ -44,11 +51,51 @@ def read_table(
     return complete(pl.concat(parts, how="diagonal"), schema)
 
 
-def check_rules(solution: AnySolution, frame: Frame) -> None:
-    """Apply the solution's own rules. Raises: DataError: with the rows that break one."""
-    from solutions.api import TableBatch  # noqa: PLC0415  keeps reading a table free of it
+@contextmanager
+def open_batch(
+    path: Path,
+    schema: Schema,
+    progress: Callable[[int, float], None] = lambda _rows, _share: None,
+) -> Iterator[TableBatch]:
+    """Read what lies at `path` as a batch: a table, or a ZIP or folder with pictures.
 
-    errors = [i for i in solution.validate(TableBatch(frame)) if i.severity == "error"]
+    Raises: DataError: as `read_table`, and if a picture or a box cannot be used.
+    """
+    if not has_pictures(schema):
+        yield TableBatch(read_table(path, schema, progress))
+    elif path.is_dir():
+        media = FolderMedia(path)
+        yield TableBatch(table_of(media, schema), media=media)
+    else:
+        with path.open("rb") as stream, open_archive(stream) as archive:
+            packed = ZipMedia(archive)
+            yield TableBatch(table_of(packed, schema), media=packed)
+
+
+def table_of(files: Files, schema: Schema) -> Frame:
+    """Return the checked table of an archive. Raises: DataError: naming what is wrong."""
+    raw, _, issues = read_labelled(files, schema)
+    checker = Checker(schema)
+    frame = checker.add(raw)
+    errors = [*issues, *checker.finish().errors, *_bad_pictures(files, frame, schema)]
+    if errors:
+        raise DataError(errors)
+    return complete(frame, schema)
+
+
+def _bad_pictures(files: Files, frame: Frame, schema: Schema) -> list[Issue]:
+    found: list[Issue] = []
+    for name in frame[image_column(schema).name].unique(maintain_order=True).drop_nulls():
+        try:
+            read_picture(files.read(name), name)
+        except DataError as error:
+            found += error.issues
+    return found
+
+
+def check_rules(solution: AnySolution, batch: TableBatch) -> None:
+    """Apply the solution's own rules. Raises: DataError: with the rows that break one."""
+    errors = [i for i in solution.validate(batch) if i.severity == "error"]
     if errors:
         raise DataError(errors)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import socket
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from ml_core.errors import AssayError
 from ml_core.tracking.run import NullRun
-from solutions.api import Predictions, Predictor, Split, TableBatch, Trained
-from solutions.tables import read_table
+from solutions.tables import open_batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ml_core.typing import Frame
+    from solutions.api import Predictions, Predictor, Split, TableBatch, Trained
     from solutions.registry import AnySolution
 
 SEED = 7
@@ -83,11 +83,18 @@ class Trial:
     def __init__(self, solution: AnySolution) -> None:
         self.solution = solution
         self._folder = tempfile.TemporaryDirectory(prefix=f"check-{solution.slug}-")
+        self._open = ExitStack()
 
     @cached_property
+    def batch(self) -> TableBatch:
+        """The demo, read as the product reads it; its files stay open."""
+        demo, schema = self.solution.demo(), self.solution.inputs()
+        return self._open.enter_context(open_batch(demo, schema))
+
+    @property
     def frame(self) -> Frame:
-        """The demo, read as the product reads it."""
-        return read_table(self.solution.demo(), self.solution.inputs())
+        """The rows of the demo."""
+        return self.batch.frame
 
     @property
     def options(self) -> Any:
@@ -96,7 +103,7 @@ class Trial:
 
     def split(self) -> Split:
         """Cut the demo."""
-        return self.solution.split(TableBatch(self.frame), self.options, SEED)
+        return self.solution.split(self.batch, self.options, SEED)
 
     def folder(self, name: str) -> Path:
         """Make an empty folder that goes with the trial."""
@@ -122,7 +129,7 @@ class Trial:
     @cached_property
     def predictions(self) -> Predictions:
         """The scores of the whole demo."""
-        return self.predictor.predict(TableBatch(self.frame))
+        return self.predictor.predict(self.batch)
 
     def _train(self, name: str) -> Training:
         data, out = self.split(), self.folder(name)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ml_core.data.labels.box import from_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -178,6 +180,18 @@ def _flag(values: pl.Series, _style: str) -> pl.Series:
     return read.set(~(yes | no).fill_null(value=False), None)
 
 
+def _boxes(values: pl.Series, style: str) -> pl.Series:
+    """Keep lists of boxes as the text that they are; what is none becomes empty."""
+    return _name(values, style).map_elements(_boxes_or_none, pl.String)
+
+
+def _boxes_or_none(cell: str) -> str | None:
+    try:
+        return None if from_text(cell) is None else cell
+    except ValueError:
+        return None
+
+
 _CASTS: dict[Kind, Callable[[pl.Series, str], pl.Series]] = {
     "number": _number,
     "time": _time,
@@ -185,4 +199,7 @@ _CASTS: dict[Kind, Callable[[pl.Series, str], pl.Series]] = {
     "category": _name,
     "text": _name,
     "flag": _flag,
+    "image": _name,
+    "audio": _name,
+    "boxes": _boxes,
 }

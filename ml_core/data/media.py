@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ml_core.data.archive import members_of
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -45,6 +45,12 @@ class FolderMedia:
 
     folder: Path
 
+    @property
+    def names(self) -> list[str]:
+        """Names of all files, in order."""
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+
     def read(self, name: str) -> bytes:
         """Return a file. Raises: DataError: if there is none, or the name leads out."""
         path = (self.folder / name).resolve()
@@ -59,6 +65,11 @@ class ZipMedia:
 
     archive: zipfile.ZipFile
 
+    @property
+    def names(self) -> list[str]:
+        """Names of all files, in order."""
+        return members_of(self.archive)
+
     def read(self, name: str) -> bytes:
         """Return a member. Raises: DataError: if there is none, or it is damaged."""
         try:
@@ -70,13 +81,6 @@ class ZipMedia:
                 f"A file of the archive must be whole. {name!r} is not ({error}). Pack it again."
             )
             raise DataError(Issue("damaged_file", message)) from error
-
-
-@contextmanager
-def zip_media(stream: IO[bytes]) -> Iterator[ZipMedia]:
-    """Open a ZIP archive, already checked by whoever took it in, for reading by name."""
-    with zipfile.ZipFile(stream) as archive:
-        yield ZipMedia(archive)
 
 
 def missing(name: str) -> DataError:

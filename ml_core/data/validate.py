@@ -31,6 +31,9 @@ _RULES = {
     "id": "a name or a whole number",
     "category": "a word",
     "text": "text",
+    "image": "the name of a file",
+    "audio": "the name of a file",
+    "boxes": 'a list of boxes: [{"label", "x", "y", "width", "height"}, ...]',
 }
 _ADVICE = "Correct the value, or leave the row out."
 

@@ -5,7 +5,7 @@ import pytest
 from solutions.registry import Registry
 from solutions.testing import checks_for
 
-REGISTRY = Registry.discover(modules=["tests.dummy_solution"])
+REGISTRY = Registry.discover(modules=["tests.dummy_solution", "tests.picture_solution"])
 
 
 def cases():
@@ -13,7 +13,7 @@ def cases():
     found = []
     for solution in REGISTRY:
         marks = [pytest.mark.xdist_group(f"contract-{solution.slug}")]
-        if solution.slug != "dummy":
+        if solution.slug not in {"dummy", "picture"}:
             marks += [pytest.mark.slow, pytest.mark.timeout(900)]
         found += [pytest.param(c, id=str(c), marks=marks) for c in checks_for(solution)]
     return found

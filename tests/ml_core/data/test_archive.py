@@ -1,0 +1,58 @@
+"""Archives from strangers are refused before anything is unpacked."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml_core.data.archive import members_of, open_archive
+from ml_core.errors import DataError
+
+
+def archive(*members: tuple[str, bytes], packing: int = zipfile.ZIP_STORED) -> io.BytesIO:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as made:
+        for name, data in members:
+            made.writestr(zipfile.ZipInfo(name), data, packing)
+    return out
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "/etc/passwd", "a/../../b.png", "..\\b.png", "C:/a.png"]
+)
+def test_a_name_that_leads_out_is_refused(name):
+    with pytest.raises(DataError, match="stay in the folder"):
+        open_archive(archive((name, b"x")))
+
+
+def test_a_bomb_is_refused_by_its_ratio():
+    with pytest.raises(DataError, match="shrink at most"):
+        open_archive(archive(("big.png", b"\0" * 30_000_000), packing=zipfile.ZIP_DEFLATED))
+
+
+def test_a_link_is_refused():
+    out = io.BytesIO()
+    info = zipfile.ZipInfo("link.png")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(out, "w") as made:
+        made.writestr(info, "/etc/passwd")
+
+    with pytest.raises(DataError, match="plain file"):
+        open_archive(out)
+
+
+def test_what_systems_leave_behind_is_not_a_file():
+    made = archive(("a.png", b"1"), ("__MACOSX/._a.png", b"2"), (".DS_Store", b"3"))
+
+    assert members_of(open_archive(made)) == ["a.png"]
+
+
+@given(st.binary(max_size=300))
+def test_noise_is_always_a_data_error(data):
+    with pytest.raises(DataError):
+        open_archive(io.BytesIO(b"PK\x03\x04" + data))
