@@ -11,10 +11,10 @@ import polars as pl
 from ml_core.data.archive import open_archive
 from ml_core.data.complete import complete
 from ml_core.data.convert import convert
-from ml_core.data.labels.read import has_pictures, image_column, read_labelled
+from ml_core.data.gallery import check_gallery
+from ml_core.data.labels.read import has_pictures
 from ml_core.data.mapping import check_mapping, suggest
 from ml_core.data.media import FolderMedia, ZipMedia
-from ml_core.data.pictures import read_picture
 from ml_core.data.read import sniff
 from ml_core.data.validate import Checker
 from ml_core.errors import ConfigError, DataError, Issue
@@ -74,23 +74,11 @@ def open_batch(
 
 def table_of(files: Files, schema: Schema) -> Frame:
     """Return the checked table of an archive. Raises: DataError: naming what is wrong."""
-    raw, _, issues = read_labelled(files, schema)
     checker = Checker(schema)
-    frame = checker.add(raw)
-    errors = [*issues, *checker.finish().errors, *_bad_pictures(files, frame, schema)]
-    if errors:
+    frame = check_gallery(files, schema, checker)
+    if errors := checker.finish().errors:
         raise DataError(errors)
     return complete(frame, schema)
-
-
-def _bad_pictures(files: Files, frame: Frame, schema: Schema) -> list[Issue]:
-    found: list[Issue] = []
-    for name in frame[image_column(schema).name].unique(maintain_order=True).drop_nulls():
-        try:
-            read_picture(files.read(name), name)
-        except DataError as error:
-            found += error.issues
-    return found
 
 
 def check_rules(solution: AnySolution, batch: TableBatch) -> None:

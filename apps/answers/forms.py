@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from apps.experiments.forms import field_for
+from apps.inference.forms import SETTING
 
 if TYPE_CHECKING:
     from django.forms import BoundField
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from solutions.api import Solution
 
 MOST_FILE_BYTES = 25 * 2**20
-SETTING = "setting_"
 _ACCEPT = {"image": "image/*", "audio": "audio/*"}
 
 

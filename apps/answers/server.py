@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import structlog
 from django.db import close_old_connections
-from pydantic import ValidationError
 
 from apps.answers.wire import Question, Said
 from apps.catalog.services import solution as find_solution
+from apps.experiments.services import read_options
 from apps.registry.models import ModelVersion
 from apps.registry.services import load
 from ml_core.data.complete import complete
 from ml_core.data.media import MemoryMedia
 from ml_core.data.validate import Checker
-from ml_core.errors import AssayError, ConfigError, DataError, ModelError
+from ml_core.errors import AssayError, ConfigError, DataError, Issue, ModelError
 from ml_core.plain import plain
 from solutions.api import TableBatch
 
@@ -49,7 +49,7 @@ def answer(question: Question) -> Said:
         message = "The model must exist. It does not. Choose another."
         raise ModelError(message)
     solution = find_solution(model.solution)
-    chosen = settings_of(solution, question.settings)
+    chosen = solution.settings(**read_options(solution.settings, question.settings))
     frame = frame_of(question.row, solution.inputs())
     batch = TableBatch(frame, media=MemoryMedia(question.files))
     if errors := [issue for issue in solution.validate(batch) if issue.severity == "error"]:
@@ -74,17 +74,6 @@ def _said(
     return Said(plain(predictions.frame.row(0, named=True)), report, seconds)
 
 
-def settings_of(solution: Solution[Any], given: Any) -> Options:
-    """Read settings. Raises: ConfigError: naming the first that cannot be."""
-    try:
-        return solution.settings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        message = f"Setting {name} must be valid. {first['msg']}. Change it."
-        raise ConfigError(message) from error
-
-
 def frame_of(row: Any, schema: Schema) -> pl.DataFrame:
     """Return a checked frame of one row; labels may be left out.
 
@@ -105,9 +94,7 @@ def frame_of(row: Any, schema: Schema) -> pl.DataFrame:
     return complete(frame, schema)
 
 
-def _missing(name: str) -> Any:
-    from ml_core.errors import Issue  # noqa: PLC0415
-
+def _missing(name: str) -> Issue:
     message = f"Column {name} must be given. Got nothing. Add it."
     return Issue("missing_column", message, column=name)
 

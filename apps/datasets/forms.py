@@ -8,6 +8,7 @@ from django import forms
 
 from apps.catalog.services import registry
 from apps.datasets.uploads import StoredUpload
+from ml_core.data.pictures import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ml_core.data.preview import Sniffed
     from ml_core.data.schema import Schema
 
+ACCEPTED = ",".join((".csv", ".tsv", ".txt", ".parquet", ".pq", ".zip", *ENDINGS))
 NO_COLUMN = "not in this file"
 
 
@@ -33,8 +35,9 @@ class UploadForm(forms.Form):
     )  # fmt: skip
     file = forms.FileField(
         label="File", allow_empty_file=True, max_length=255,
-        help_text="CSV (UTF-8; separated by comma, semicolon, tab or |) or Parquet.",
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,.parquet,.pq"}),
+        help_text="CSV (UTF-8; separated by comma, semicolon, tab or |) or Parquet; for pictures "
+        "one picture, or a ZIP with labels of YOLO, COCO or Pascal VOC, or a CSV beside them.",
+        widget=forms.ClearableFileInput(attrs={"accept": ACCEPTED}),
     )  # fmt: skip
 
     def clean_file(self) -> StoredUpload:

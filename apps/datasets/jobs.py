@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -15,8 +15,10 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.exports import csv_pieces
 from apps.datasets.models import DatasetVersion, VersionState
+from apps.datasets.services import open_media
 from apps.jobs.registry import handler
 from ml_core.data.convert import convert
+from ml_core.data.gallery import check_gallery
 from ml_core.data.read import sniff
 from ml_core.data.validate import Checked, Checker
 from ml_core.errors import DataError, JobError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
+    from ml_core.data.media import ZipMedia
     from ml_core.errors import Issue
 
 N_SHOWN = 100
@@ -36,6 +39,10 @@ _UPDATED = ("state", "n_rows", "report", "issues", "n_issues", "error")
 
 def end_ingest(job: Job) -> None:
     """Give a version back to people when its check did not come to an end."""
+    # Pictures have no columns to choose: a stopped check is begun again by a new upload.
+    DatasetVersion.objects.filter(job=job, state=VersionState.CHECKING, format="pictures").update(
+        state=VersionState.FAILED, error=job.error or f"The check was {job.state}."
+    )
     state = VersionState.MAPPING if job.state == "cancelled" else VersionState.FAILED
     DatasetVersion.objects.filter(job=job, state=VersionState.CHECKING).update(
         state=state, error=job.error
@@ -71,6 +78,8 @@ def ingest(job: Job, run: JobRun) -> str:
 def _check(version: DatasetVersion, out: storage.BlobWriter, run: JobRun) -> Checked:
     solution = find_solution(version.dataset.solution)
     checker = Checker(solution.inputs(), now=datetime.now(UTC))
+    if version.has_pictures:
+        return _check_pictures(version, solution, checker, out, run)
     with storage.open_blob(version.source_blob) as stream:
         try:
             sniffed = sniff(stream, version.filename)
@@ -86,10 +95,33 @@ def _check(version: DatasetVersion, out: storage.BlobWriter, run: JobRun) -> Che
     return _with_own_rules(solution, checked, version, out)
 
 
-def _progress(run: JobRun) -> Callable[[int, float], None]:
+def _check_pictures(
+    version: DatasetVersion,
+    solution: Solution[Any],
+    checker: Checker,
+    out: storage.BlobWriter,
+    run: JobRun,
+) -> Checked:
+    schema = solution.inputs()
+    try:
+        with open_media(version) as media:
+            files = cast("ZipMedia", media)
+            frame = check_gallery(files, schema, checker, _progress(run, "pictures"))
+    except DataError as error:
+        return Checked(error.issues, {})
+    version.n_rows = frame.height
+    numbered = frame.with_row_index("row", offset=1).cast({"row": pl.Int64})
+    numbered.write_parquet(cast("IO[bytes]", out))
+    checked = checker.finish()
+    if checked.errors or type(solution).validate is Solution.validate:
+        return checked
+    return _with_own_rules(solution, checked, version, out)
+
+
+def _progress(run: JobRun, what: str = "rows") -> Callable[[int, float], None]:
     def tell(n_rows: int, share: float) -> None:
         stop_if_cancelled(run)
-        run.progress(n_rows, n_rows / share if share > 0 else 0, "rows")
+        run.progress(n_rows, n_rows / share if share > 0 else 0, what)
 
     return tell
 
@@ -101,7 +133,8 @@ def _with_own_rules(
     out.close()
     with storage.open_blob(out.name) as stream:
         frame = pl.DataFrame(pq.read_table(stream))
-    own = solution.validate(TableBatch(frame))
+    with open_media(version) as media:
+        own = solution.validate(TableBatch(frame, media=media))
     if any(issue.severity == "error" for issue in own):
         storage.delete(out.name)
     totals = dict(checked.totals)

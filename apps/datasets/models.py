@@ -19,6 +19,9 @@ class VersionState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+FORMATS = [("csv", "CSV"), ("parquet", "Parquet"), ("pictures", "Pictures")]
+
+
 class DatasetQuerySet(TeamOwnedQuerySet):
     def with_newest(self) -> Self:
         """Add what a list shows of the newest version, in the same query."""
@@ -74,7 +77,7 @@ class DatasetVersion(TeamOwned):
         max_length=12, choices=VersionState, default=VersionState.UPLOADED, db_index=True
     )
     filename = models.CharField(max_length=255)
-    format = models.CharField(max_length=8, choices=[("csv", "CSV"), ("parquet", "Parquet")])
+    format = models.CharField(max_length=8, choices=FORMATS)
     size_bytes = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64)
     source_blob = models.CharField(max_length=200)
@@ -112,9 +115,17 @@ class DatasetVersion(TeamOwned):
         return self.state == VersionState.READY
 
     @property
+    def has_pictures(self) -> bool:
+        """Whether the file is an archive, whose rows speak of pictures in it."""
+        return self.format == "pictures"
+
+    @property
     def can_be_mapped(self) -> bool:
         """Whether columns may be chosen: until the table is ready, and not while it is checked."""
-        return self.state not in {VersionState.READY, VersionState.CHECKING}
+        return not self.has_pictures and self.state not in {
+            VersionState.READY,
+            VersionState.CHECKING,
+        }
 
     @property
     def ignored(self) -> list[str]:

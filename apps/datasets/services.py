@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from contextlib import contextmanager
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import polars as pl
@@ -17,16 +21,21 @@ from apps.datasets import storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.models import Dataset, DatasetVersion, VersionState
 from apps.jobs.services import enqueue
+from ml_core.data.archive import MOST_MEMBER_BYTES, members_of, open_archive
+from ml_core.data.labels.read import has_pictures
 from ml_core.data.mapping import check_mapping, is_sure, suggestions
+from ml_core.data.media import NO_MEDIA, ZipMedia
+from ml_core.data.pictures import ENDINGS
+from ml_core.data.preview import Sniffed
 from ml_core.data.read import sniff
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from apps.accounts.models import Team, User
     from apps.jobs.models import Job
-    from ml_core.data.preview import Sniffed
+    from ml_core.data.media import Media
     from ml_core.typing import Frame
 
 Mapped = Literal["auto"] | dict[str, str]
@@ -73,20 +82,45 @@ def adopt(  # noqa: PLR0913  as receive
 ) -> DatasetVersion:
     """Make a version of a file that is stored already, or remove the file."""
     try:
-        with storage.open_blob(blob.name) as stream:
-            sniffed = sniff(stream, filename)
-        chosen = _choose(solution, sniffed, mapping)
+        blob, sniffed = _look_into(blob, solution, filename)
+        chosen = {} if sniffed.format == "pictures" else _choose(solution, sniffed, mapping)
         with transaction.atomic():
             version = _add(
                 blob, sniffed, user, team, filename, _dataset(dataset, solution, name, team, user)
             )
             if chosen is not None:
-                _start_check(version, chosen, user)
+                _start_check(version, chosen, user, is_new=True)
     except BaseException:
         storage.delete(blob.name)
         raise
     version.refresh_from_db()
     return version
+
+
+def _look_into(
+    blob: storage.BlobWriter, slug: str, filename: str
+) -> tuple[storage.BlobWriter, Sniffed]:
+    """Find out what a file is; a single picture becomes an archive of one."""
+    if not has_pictures(find_solution(slug).inputs()):
+        with storage.open_blob(blob.name) as stream:
+            return blob, sniff(stream, filename)
+    if filename.lower().endswith(ENDINGS):
+        blob = _packed(blob, filename)
+    with storage.open_blob(blob.name) as stream, open_archive(stream) as archive:
+        return blob, Sniffed("pictures", (), len(members_of(archive)))
+
+
+def _packed(picture: storage.BlobWriter, filename: str) -> storage.BlobWriter:
+    with storage.open_blob(picture.name) as source:
+        data = source.read(MOST_MEMBER_BYTES + 1)
+    with storage.write("uploads") as blob:
+        # ZipFile wants to know where it is, which an encrypted file cannot go back from.
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo(PurePosixPath(filename).name), data)
+        blob.write(packed.getbuffer())
+    storage.delete(picture.name)
+    return blob
 
 
 def _choose(slug: str, sniffed: Sniffed, mapping: Mapped | None) -> dict[str, str] | None:
@@ -171,9 +205,11 @@ def confirm_mapping(version: DatasetVersion, mapping: Mapping[str, str], user: U
 
 
 @transaction.atomic
-def _start_check(version: DatasetVersion, chosen: dict[str, str], user: User | None) -> Job:
+def _start_check(
+    version: DatasetVersion, chosen: dict[str, str], user: User | None, *, is_new: bool = False
+) -> Job:
     version = DatasetVersion.objects.select_for_update().get(pk=version.pk)
-    if not version.can_be_mapped:
+    if not (is_new or version.can_be_mapped):
         message = (
             f"Columns must be mapped before a version is checked. This one is {version.state}. "
             "Upload the file again as a new version."
@@ -206,6 +242,16 @@ def load_frame(version: DatasetVersion, columns: Sequence[str] | None = None) ->
         raise DataError(Issue("not_ready", message))
     with storage.open_blob(version.prepared_blob) as stream:
         return pl.DataFrame(pq.read_table(stream, columns=list(columns) if columns else None))
+
+
+@contextmanager
+def open_media(version: DatasetVersion) -> Iterator[Media]:
+    """Open the files that the rows of a version speak of; none for a plain table."""
+    if not version.has_pictures:
+        yield NO_MEDIA
+        return
+    with storage.open_blob(version.source_blob) as stream, open_archive(stream) as archive:
+        yield ZipMedia(archive)
 
 
 def load_page(version: DatasetVersion, start: int, count: int) -> Frame:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("versions/<uuid:version_id>/mapping/", version_views.mapping, name="mapping"),
     path("versions/<uuid:version_id>/issues.csv", version_views.issues, name="issues"),
     path("versions/<uuid:version_id>/browse/", version_views.browse, name="browse"),
+    path("versions/<uuid:version_id>/pictures/<int:row>/", version_views.picture, name="picture"),
     path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
     path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
 ]

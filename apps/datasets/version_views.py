@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -16,6 +16,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import services, storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.forms import MappingForm, mapping_rows
+from apps.datasets.gallery import SMALL_SIDE, WHOLE_SIDE, gallery_cards, picture_of
 from apps.datasets.models import DatasetVersion
 from apps.datasets.quality import quality_report
 from ml_core.data.mapping import suggestions
@@ -24,10 +25,9 @@ from ml_core.errors import DataError
 if TYPE_CHECKING:
     import uuid
 
-    from django.http import HttpResponse
-
     from ml_core.data.preview import Sniffed
     from ml_core.data.schema import Schema
+    from ml_core.typing import Frame
 
 PER_PAGE = 50
 STOP_POLLING = 286
@@ -129,10 +129,32 @@ def browse(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
         raise Http404
     page = Paginator(range(found.n_rows or 0), PER_PAGE).get_page(request.GET.get("page"))
     frame = services.load_page(found, max(0, page.start_index() - 1), PER_PAGE)
+    if found.has_pictures:
+        return _gallery(request, found, page, frame)
     rows = [[_cell(value) for value in row] for row in frame.rows()]
     context = {"version": found, "page_obj": page, "names": frame.columns, "rows": rows}
     is_fragment = request.headers.get("HX-Request") == "true"
     return render(request, f"datasets/{'_' if is_fragment else ''}browse.html", context)
+
+
+def _gallery(request: UserRequest, found: DatasetVersion, page: Any, frame: Frame) -> HttpResponse:
+    cards = gallery_cards(find_solution(found.dataset.solution).inputs(), frame)
+    context = {"version": found, "page_obj": page, "cards": cards}
+    is_fragment = request.headers.get("HX-Request") == "true"
+    return render(request, f"datasets/{'_gallery' if is_fragment else 'gallery'}.html", context)
+
+
+@allowed("datasets.view")
+def picture(request: UserRequest, version_id: uuid.UUID, row: int) -> HttpResponse:
+    """The picture of a row, drawn anew: small for a list, or whole."""
+    found = _version(request, version_id)
+    is_small = "small" in request.GET
+    data = picture_of(found, row, SMALL_SIDE if is_small else WHOLE_SIDE)
+    if data is None:
+        raise Http404
+    response = HttpResponse(data, content_type="image/jpeg")
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
 
 
 def _cell(value: object) -> object:

@@ -107,7 +107,7 @@ def _upload(request: UserRequest, dataset: Dataset | None = None) -> HttpRespons
         for issue in error.issues[:10]:
             form.add_error(None, issue.message)
         return _upload_page(request, form, dataset, status=422)
-    return redirect("datasets:mapping", version.pk)
+    return redirect(version) if version.has_pictures else redirect("datasets:mapping", version.pk)
 
 
 def _adopt(request: UserRequest, form: UploadForm, dataset: Dataset | None) -> DatasetVersion:

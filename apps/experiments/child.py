@@ -5,16 +5,23 @@ It reads one file that was sealed for it alone, with a key that it is told and t
 
 from __future__ import annotations
 
+import io
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ml_core.data.archive import open_archive
+from ml_core.data.media import NO_MEDIA, ZipMedia
 from ml_core.security.cipher import DecryptingReader
 from solutions.api import Solution, TableBatch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ml_core.data.media import Media
     from ml_core.tracking.run import Run
 
 KEY_ID = "training"
@@ -25,17 +32,31 @@ def train(payload: dict[str, Any], run: Run) -> dict[str, Any]:
     solution = made(payload["solution"])
     options = solution.options(**payload["options"])
     run.stage("Reading")
+    keys = {KEY_ID: bytes.fromhex(payload["key"])}
     with Path(payload["data"]).open("rb") as raw:
-        keys = {KEY_ID: bytes.fromhex(payload["key"])}
         frame = pl.read_parquet(DecryptingReader(raw, keys).read())
-    split = solution.split(TableBatch(frame), options, run.seed)
-    run.log(split.how)
-    trained = solution.train(split, options, run, Path(payload["out"]))
+    with _media(payload["media"], keys) as media:
+        split = solution.split(TableBatch(frame, media=media), options, run.seed)
+        run.log(split.how)
+        trained = solution.train(split, options, run, Path(payload["out"]))
     return {
         "bundle": str(trained.bundle),
         "metrics": {name: float(value) for name, value in trained.metrics.items()},
         "how": split.how,
     }
+
+
+@contextmanager
+def _media(path: str | None, keys: Mapping[str, bytes]) -> Iterator[Media]:
+    if path is None:
+        yield NO_MEDIA
+        return
+    with (
+        Path(path).open("rb") as raw,
+        io.BufferedReader(DecryptingReader(raw, keys)) as stream,
+        open_archive(stream) as archive,
+    ):
+        yield ZipMedia(archive)
 
 
 def made(name: str) -> Solution[Any]:

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.catalog.services import solution as find_solution
-from apps.datasets.services import load_frame
+from apps.datasets import storage
+from apps.datasets.services import COPY_BYTES, load_frame
 from apps.experiments import services
 from apps.experiments.child import KEY_ID
 from apps.experiments.models import TrainingRun
@@ -32,6 +33,7 @@ from ml_core.train.launch import spawn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from apps.datasets.models import DatasetVersion
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
 
@@ -76,14 +78,29 @@ def _payload(training: TrainingRun, folder: Path, told: DatabaseRun) -> dict[str
     out.mkdir(mode=0o700)
     with data.open("wb") as raw, EncryptingWriter(raw, key) as sealed:
         frame.write_parquet(cast("IO[bytes]", sealed), compression="lz4")
+    media = _seal_media(training.dataset_version, folder / "media.sealed", key)
     kind = type(solution)
     return {
+        "media": media,
         "solution": f"{kind.__module__}:{kind.__qualname__}",
         "options": training.options,
         "data": str(data),
         "key": key.secret.hex(),
         "out": str(out),
     }
+
+
+def _seal_media(version: DatasetVersion, path: Path, key: Key) -> str | None:
+    """Seal the archive of pictures as it came, if there is one."""
+    if not version.has_pictures:
+        return None
+    with (
+        storage.open_blob(version.source_blob) as source,
+        path.open("wb") as raw,
+        EncryptingWriter(raw, key) as sealed,
+    ):
+        shutil.copyfileobj(source, cast("IO[bytes]", sealed), COPY_BYTES)
+    return str(path)
 
 
 def _keep(training: TrainingRun, found: dict[str, Any], run: JobRun) -> None:

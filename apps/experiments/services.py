@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
     from apps.datasets.models import DatasetVersion
     from apps.jobs.models import Job
+    from solutions.api import Options
 
 LARGEST_SEED = 2**31 - 1
 
@@ -34,8 +35,16 @@ def checked_options(slug: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises: ConfigError: naming each option that cannot work.
     """
+    return read_options(find_solution(slug).options, options)
+
+
+def read_options(kind: type[Options], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options of a kind, those that were given checked, the others by default.
+
+    Raises: ConfigError: naming each that cannot work.
+    """
     try:
-        found = find_solution(slug).options(**options)
+        found = kind(**given)
     except ValidationError as error:
         raise ConfigError(" ".join(_sentence(dict(one)) for one in error.errors())) from error
     return dict(found.model_dump(mode="json"))

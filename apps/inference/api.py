@@ -43,7 +43,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
         model = Prediction
         fields: ClassVar = [
             "id", "url", "solution", "dataset_version", "model", "history_version", "state", "job",
-            "job_url", "n_rows", "n_alerts", "n_history", "seconds", "metrics", "facts",
+            "job_url", "n_rows", "n_alerts", "n_history", "settings", "seconds", "metrics", "facts",
             "created_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
@@ -68,6 +68,9 @@ class StartScoringSerializer(serializers.Serializer[Any]):
         default="model",
         help_text='Earlier rows to look back on: "model" (the data it learned from), "none", '
         "or the id of a dataset version.",
+    )
+    settings = serializers.DictField(
+        required=False, default=dict, help_text="Settings of the solution, such as limits."
     )
 
 
@@ -103,6 +106,7 @@ class PredictionsView(APIView):
             version=version,
             model=_model_for(user, asked.validated_data.get("model")),
             history=_history_for(user, asked.validated_data["history"]),
+            settings=asked.validated_data["settings"],
             token=token_of(request),
         )
         headers = {"Location": f"/api/v1/predictions/{prediction.pk}/"}

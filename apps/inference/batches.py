@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from apps.catalog.services import solution as find_solution
-from apps.datasets.services import load_frame
+from apps.datasets.services import load_frame, open_media
 from ml_core.data.complete import complete
 from solutions.api import TableBatch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from apps.datasets.models import DatasetVersion
     from apps.inference.models import Prediction
     from ml_core.data.schema import Schema
@@ -34,6 +37,14 @@ class Rows:
         known = pl.DataFrame({"row": self.numbers}).with_row_index("place")
         found = wanted.join(known, on="row", how="left", maintain_order="left")
         return [int(place) for place in found["place"]]
+
+
+@contextmanager
+def open_rows(prediction: Prediction) -> Iterator[Rows]:
+    """Give the rows to score, with the files that they speak of open."""
+    with open_media(prediction.dataset_version) as media:
+        rows = batch_for(prediction)
+        yield Rows(replace(rows.batch, media=media), rows.numbers)
 
 
 def batch_for(prediction: Prediction) -> Rows:

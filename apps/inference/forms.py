@@ -9,7 +9,7 @@ from uuid import uuid4
 from django import forms
 from django.utils import timezone
 
-from apps.experiments.forms import name_of_version
+from apps.experiments.forms import field_for, name_of_version
 from apps.inference.results import Query
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from apps.datasets.models import DatasetVersion
     from apps.inference.models import Prediction
     from apps.registry.models import ModelVersion
+    from solutions.api import Options
 
+SETTING = "setting_"
 _MODEL, _NONE = "model", "none"
 
 
@@ -56,6 +58,20 @@ class ScoreForm(forms.Form):
             *((key, name_of_version(one)) for key, one in self._versions.items()),
         ]
         fields["token"].initial = uuid4().hex
+
+    def add_settings(self, kind: type[Options]) -> None:
+        """Add a field for each setting of the solution."""
+        for name, info in kind.model_fields.items():
+            self.fields[SETTING + name] = field_for(name, info)
+
+    @property
+    def chosen_settings(self) -> dict[str, Any]:
+        """Return the settings that were given."""
+        return {
+            name.removeprefix(SETTING): value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(SETTING) and value not in (None, "")
+        }
 
     @property
     def past(self) -> Any:

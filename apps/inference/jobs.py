@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import polars as pl
@@ -15,7 +16,7 @@ from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.inference import services
-from apps.inference.batches import batch_for, input_columns
+from apps.inference.batches import input_columns, open_rows
 from apps.inference.models import Explanation, Prediction
 from apps.inference.results import ROW_GROUP
 from apps.jobs.models import State
@@ -27,7 +28,7 @@ from ml_core.plain import plain
 from ml_core.tracking.run import stop_if_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from apps.inference.batches import Rows
     from apps.jobs.models import Job
@@ -49,13 +50,13 @@ def score(job: Job, run: JobRun) -> str:
     started = time.monotonic()
     Prediction.objects.filter(pk=prediction.pk).update(state=State.RUNNING)
     solution = find_solution(prediction.solution)
-    rows, predictor = _read(prediction, run)
-    predictions = _scored(predictor, rows, run)
-    ranked = rank(rows, predictions)
-    explanations = _explained(solution, predictor, rows, ranked, run)
-    stop_if_cancelled(run)
-    run.stage("Writing")
-    fields = _said(prediction, solution, rows, predictions) | _written(prediction, ranked)
+    with _read(prediction, run) as (rows, predictor):
+        predictions = _scored(solution, prediction, predictor, rows, run)
+        ranked = rank(rows, predictions)
+        explanations = _explained(solution, predictor, rows, ranked, run)
+        stop_if_cancelled(run)
+        run.stage("Writing")
+        fields = _said(prediction, solution, rows, predictions) | _written(prediction, ranked)
     try:
         _keep(prediction, fields | {"seconds": time.monotonic() - started}, explanations, run)
     except BaseException:
@@ -72,14 +73,14 @@ def explain(job: Job, run: JobRun) -> str:
     url = reverse("inference:row", args=[prediction.pk, row])
     if Explanation.objects.filter(prediction=prediction, row=row).exists():
         return url
-    rows, predictor = _read(prediction, run)
-    place = rows.numbers.index_of(row)
-    if place is None:
-        message = f"The row must be one of the result. Got {row}. Open one from the table."
-        raise DataError(Issue("no-such-row", message))
-    run.stage("Explaining")
     solution = find_solution(prediction.solution)
-    reports = solution.explain(predictor, [place], rows.batch, run)
+    with _read(prediction, run) as (rows, predictor):
+        place = rows.numbers.index_of(row)
+        if place is None:
+            message = f"The row must be one of the result. Got {row}. Open one from the table."
+            raise DataError(Issue("no-such-row", message))
+        run.stage("Explaining")
+        reports = solution.explain(predictor, [place], rows.batch, run)
     report = plain(reports[place].to_json()) if place in reports else []
     Explanation.objects.update_or_create(
         prediction=prediction, row=row, defaults={"report": report, "at": timezone.now()}
@@ -111,18 +112,26 @@ def rank(rows: Rows, predictions: Predictions) -> Frame:
     return frame.select("rank", "row", *inputs.columns, *core, *extras)
 
 
-def _read(prediction: Prediction, run: JobRun) -> tuple[Rows, Predictor]:
+@contextmanager
+def _read(prediction: Prediction, run: JobRun) -> Iterator[tuple[Rows, Predictor]]:
     run.stage("Reading")
-    rows = batch_for(prediction)
-    run.log(f"{len(rows.batch):,} rows to score, {rows.batch.start:,} earlier ones to look back on")
-    stop_if_cancelled(run)
-    return rows, load(prediction.model)
+    with open_rows(prediction) as rows:
+        n_rows, n_earlier = len(rows.batch), rows.batch.start
+        run.log(f"{n_rows:,} rows to score, {n_earlier:,} earlier ones to look back on")
+        stop_if_cancelled(run)
+        yield rows, load(prediction.model)
 
 
-def _scored(predictor: Predictor, rows: Rows, run: JobRun) -> Predictions:
+def _scored(
+    solution: Solution[Any],
+    prediction: Prediction,
+    predictor: Predictor,
+    rows: Rows,
+    run: JobRun,
+) -> Predictions:
     run.stage("Scoring")
     run.progress(0, len(rows.batch), "rows")
-    return predictor.predict(rows.batch, run)
+    return predictor.predict(rows.batch, run, solution.settings(**prediction.settings))
 
 
 def _explained(

@@ -30,6 +30,7 @@ class Prediction(TeamOwned):
         "jobs.Job", on_delete=models.SET_NULL, null=True, related_name="predictions"
     )
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED, db_index=True)
+    settings = models.JSONField(default=dict)
     report = models.JSONField(default=list)
     facts = models.JSONField(default=dict)
     metrics = models.JSONField(default=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from apps.accounts.policies import require
 from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.datasets.models import DatasetVersion
-from apps.experiments.services import require_ready, require_same
+from apps.experiments.services import read_options, require_ready, require_same
 from apps.inference.models import Prediction
 from apps.jobs.models import Job, State
 from apps.jobs.services import enqueue
@@ -20,6 +20,8 @@ from apps.registry.models import ModelVersion
 from ml_core.errors import DataError, Issue, ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from apps.accounts.models import Team, User
 
 History = DatasetVersion | Literal["model"] | None
@@ -31,6 +33,7 @@ def start_scoring(
     version: DatasetVersion,
     model: ModelVersion | None = None,
     history: History = "model",
+    settings: Mapping[str, Any] | None = None,
     token: str = "",
 ) -> Prediction:
     """Make a prediction and put it into the queue; the same token gives the same one.
@@ -52,6 +55,7 @@ def start_scoring(
     if past is not None:
         require(user, "datasets.view", past)
         require_ready(past, slug)
+    said = checked_settings(slug, settings or {})
     with transaction.atomic():
         prediction, is_new = Prediction.objects.get_or_create(
             team=version.team,
@@ -62,6 +66,7 @@ def start_scoring(
                 "dataset_version": version,
                 "model": chosen,
                 "history_version": past,
+                "settings": said,
             },
         )
         if is_new:
@@ -69,6 +74,11 @@ def start_scoring(
     is_same_model = model is None or model.pk == prediction.model_id
     require_same(is_same=prediction.dataset_version_id == version.pk and is_same_model)
     return prediction
+
+
+def checked_settings(slug: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings with their defaults. Raises: ConfigError: naming what cannot be."""
+    return read_options(find_solution(slug).settings, settings)
 
 
 def default_model(slug: str, team: Team) -> ModelVersion:

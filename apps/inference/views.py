@@ -44,6 +44,7 @@ def score(request: UserRequest, slug: str) -> HttpResponse:
         "model": request.GET.get("model", ""),
     }
     form = ScoreForm(versions, models, request.POST or None, initial=first)
+    form.add_settings(solution.settings)
     if request.method == "POST" and form.is_valid():
         started = _start(request, form)
         if started is not None:
@@ -66,6 +67,7 @@ def _start(request: UserRequest, form: ScoreForm) -> Prediction | None:
             version=data["version"],
             model=data["model"],
             history=form.past,
+            settings=form.chosen_settings,
             token=data["token"],
         )
     except (ConfigError, DataError, ModelError) as error:

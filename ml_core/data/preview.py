@@ -44,7 +44,7 @@ class ColumnPreview:
 class Sniffed:
     """What a file is. `n_rows` is known for Parquet only; `head` is for CSV only."""
 
-    format: Literal["csv", "parquet"]
+    format: Literal["csv", "parquet", "pictures"]
     columns: tuple[ColumnPreview, ...]
     n_rows: int | None = None
     head: Head | None = None

@@ -235,6 +235,6 @@ class Profile:
                 "sorted": self._is_sorted,
                 "per_day": column.per_day(),
             }
-        if label is not None and label.kind == "flag" and label.name in self._columns:
+        if label is not None and label.name in self._columns:
             told["label"] = self._columns[label.name].label()
         return told

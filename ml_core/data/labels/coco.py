@@ -81,7 +81,7 @@ def _annotation(
     try:
         place = places[one["image_id"]]
         if place is None:
-            raise ValueError("must belong to a picture of the archive")
+            raise ValueError("must belong to a picture of the archive that can be read")
         x, y, width, height = (float(value) for value in one["bbox"])
         box = Box(kinds[one["category_id"]], x, y, width, height)
         found.boxes[place].append(box.clipped(*size(place)))

@@ -107,18 +107,19 @@ _READERS: Mapping[str, Callable[[Files, Sequence[str], Found, Sizes], bool]] = {
 
 
 def _boxes(files: Files, pictures: Sequence[str]) -> Found:
-    sizes: dict[str, tuple[int, int]] = {}
-
-    def size(name: str) -> tuple[int, int]:
-        if name not in sizes:
-            sizes[name] = size_of(files.read(name), name)
-        return sizes[name]
-
+    sizes = {name: size for name in pictures if (size := _size(files, name))}
     for form, read in _READERS.items():
         found = Found(form)
-        if read(files, pictures, found, size):
+        if read(files, list(sizes), found, sizes.__getitem__):
             return found
     return Found("pictures")
+
+
+def _size(files: Files, name: str) -> tuple[int, int] | None:
+    try:
+        return size_of(files.read(name), name)
+    except DataError:
+        return None  # whoever decodes it says what is wrong with it
 
 
 # -- a table beside the pictures -----------------------------------------------------------------

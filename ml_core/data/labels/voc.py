@@ -34,7 +34,7 @@ def read(
         stem = PurePosixPath(root.findtext("filename") or name).stem
         picture = by_stem.get(stem) or by_stem.get(PurePosixPath(name).stem)
         if picture is None:
-            message = f"{name} must belong to a picture of the archive. Got {stem!r}. Add it."
+            message = f"{name} must belong to a readable picture. Got {stem!r}. Add it."
             found.issues.append(Issue("missing_file", message))
             continue
         boxes = [_object(thing, size(picture), found, name) for thing in root.iter("object")]

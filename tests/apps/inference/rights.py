@@ -45,9 +45,10 @@ OPEN = {
     "api:slug": "tiny",
     "experiments:of": "loss",
     "inference:row": 1,
+    "datasets:row": 1,
     "inference:form": "csv",
     "api:form": "csv",
     "api:row": 1,
 }
-# A file of issues is there only if there are any.
-MAY_BE_MISSING = {"datasets:issues"}
+# A file of issues is there only if there are any, a picture only in an archive.
+MAY_BE_MISSING = {"datasets:issues", "datasets:picture"}

@@ -189,8 +189,8 @@ def test_a_cancelled_scoring_keeps_nothing(people, tmp_path, run_jobs, monkeypat
 def test_a_solution_that_loses_a_row_is_found_out(people, tmp_path, run_jobs, monkeypatch):
     whole = TinyPredictor.predict
 
-    def lossy(self, batch, run):
-        made = whole(self, batch, run)
+    def lossy(self, batch, run, settings):
+        made = whole(self, batch, run, settings)
         return type(made)(made.frame.head(-1), made.facts)
 
     monkeypatch.setattr(TinyPredictor, "predict", lossy)
