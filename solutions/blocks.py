@@ -147,9 +147,40 @@ class Graph:
     hint: str = ""
 
 
-Block = Number | Text | Table | Chart | Reasons | Timeline | Graph
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box on a picture, in its pixels, and how sure it is."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    confidence: float = 1.0
+    tone: Tone = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the row, with boxes, and a grid of heat from 0 to 1 where a model looked.
+
+    `picture` is the name that the row gives it; the page knows where it is kept. `width` and
+    `height` are those of the upright picture.
+    """
+
+    kind: ClassVar[str] = "picture"
+    title: str
+    picture: str
+    width: int
+    height: int
+    regions: Sequence[Region] = ()
+    heat: Sequence[Sequence[float]] = ()
+    hint: str = ""
+
+
+Block = Number | Text | Table | Chart | Reasons | Timeline | Graph | Picture
 KINDS: frozenset[str] = frozenset(
-    kind.kind for kind in (Number, Text, Table, Chart, Reasons, Timeline, Graph)
+    kind.kind for kind in (Number, Text, Table, Chart, Reasons, Timeline, Graph, Picture)
 )
 
 

@@ -92,3 +92,9 @@ class Explanation(models.Model):
 
     def __str__(self) -> str:
         return f"Row {self.row} of {self.prediction_id}"
+
+    @property
+    def shown_report(self) -> list[Any]:
+        """The reasons, with the address of the row's picture."""
+        url = reverse("datasets:picture", args=[self.prediction.dataset_version_id, self.row])
+        return [b | {"url": url} if b.get("kind") == "picture" else b for b in self.report]

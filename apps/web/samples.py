@@ -14,8 +14,10 @@ from solutions.blocks import (
     Graph,
     Node,
     Number,
+    Picture,
     Reason,
     Reasons,
+    Region,
     Report,
     Series,
     Table,
@@ -131,6 +133,15 @@ def _graph() -> Graph:
     ties = [Edge(f"c{index}", f"t{index % 5}", "2 payments") for index in range(7)]
     ties += [Edge("c0", "t1"), Edge("c0", "t3", "612 EUR", tone="bad"), Edge("c3", "t4")]
     return Graph("Who is tied to whom", [*cards, *terminals], ties, "Shared terminals in 28 days.")
+
+
+def _picture() -> Picture:
+    regions = [
+        Region("crack", 40, 30, 60, 12, 0.91),
+        Region("porosity", 140, 60, 18, 18, 0.34, tone="warning"),
+    ]
+    heat = [[0.0, 0.2, 0.0, 0.0], [0.1, 1.0, 0.4, 0.1]]
+    return Picture("Part 4711", "part-4711.png", 200, 100, regions, heat, "Two defects.")
 
 
 class SampleForm(forms.Form):

@@ -8,6 +8,7 @@ export type Island = (element: HTMLElement) => Dispose | undefined;
 const islands: Record<string, () => Promise<{ start: Island }>> = {
   "graph-view": () => import("./islands/graph-view"),
   "line-chart": () => import("./islands/line-chart"),
+  picture: () => import("./islands/picture"),
   timeline: () => import("./islands/timeline"),
   upload: () => import("./islands/upload"),
 };

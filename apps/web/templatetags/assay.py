@@ -278,6 +278,38 @@ def render_block(block: Mapping[str, Any]) -> SafeString:
     return render_to_string(f"web/blocks/{kind}.html", context)
 
 
+@register.filter
+def heat_cells(block: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the cells of a picture's heat in its pixels, the cold ones left out."""
+    rows = block.get("heat") or []
+    if not rows or not rows[0]:
+        return []
+    width, height = block["width"] / len(rows[0]), block["height"] / len(rows)
+    return [
+        {
+            "x": f"{column * width:.2f}", "y": f"{row * height:.2f}", "width": f"{width:.2f}",
+            "height": f"{height:.2f}", "opacity": f"{0.75 * heat:.3f}",
+        }
+        for row, cells in enumerate(rows)
+        for column, heat in enumerate(cells)
+        if heat > 0.02
+    ]  # fmt: skip
+
+
+@register.filter
+def svg_regions(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the boxes of a picture with numbers as SVG writes them, whatever the language."""
+    sizes = ("x", "y", "width", "height", "confidence")
+    return [
+        {
+            **region,
+            **{name: f"{region[name]:.3f}" for name in sizes},
+            "percent": f"{region['confidence']:.0%}",
+        }
+        for region in block.get("regions") or []
+    ]
+
+
 @register.inclusion_tag("web/components/report.html")
 def render_report(blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Draw all blocks of a report: figures in a row, small charts side by side, tables wide."""

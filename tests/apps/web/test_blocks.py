@@ -125,3 +125,15 @@ def test_a_last_chart_alone_takes_the_whole_row(count, widths):
     )
 
     assert re.findall(r'<div class="(col[^"]*)">', html) == widths
+
+
+def test_a_picture_is_drawn_with_boxes_and_heat_in_its_own_pixels():
+    block = next(b for b in sample_blocks() if b["kind"] == "picture")
+
+    html = draw({**block, "url": "/answers/1/files/picture"})
+
+    assert 'viewBox="0 0 200 100"' in html
+    assert 'href="/answers/1/files/picture"' in html
+    assert html.count("data-confidence=") == 2
+    assert 'x="40.000"' in html
+    assert html.count("picture-heat") == 5  # the coldest cells are left out
