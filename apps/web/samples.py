@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def sample_blocks() -> list[Mapping[str, Any]]:
     """Return one report with every kind of block and every form of chart."""
     return Report(
-        [*_figures(), _text(), *_charts(), _reasons(), _table(), _timeline(), _graph()]
+        [*_figures(), _text(), *_charts(), _reasons(), _table(), _timeline(), _graph(), _picture()]
     ).to_json()
 
 
