@@ -1,0 +1,74 @@
+"""From what the network says to boxes: distances to sides, and one box for each thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+STRIDES = (8, 16, 32)
+REG_MAX = 16
+LEAST = 0.05
+IOU = 0.6
+MOST = 300
+
+
+def anchors(side: int) -> tuple[Floats, Floats]:
+    """Return the middle of each place in pixels, and its stride. Shapes: -> (a, 2), (a,)."""
+    points, strides = [], []
+    for stride in STRIDES:
+        n = side // stride
+        y, x = np.mgrid[:n, :n]
+        points.append((np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) * stride)
+        strides.append(np.full(n * n, stride))
+    return np.concatenate(points).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def decode(boxes: Floats, scores: Floats, side: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return boxes, confidences and classes of one picture, the surest first.
+
+    Shapes: boxes (64, a), scores (classes, a) -> (k, 4) as x1 y1 x2 y2 in pixels of the square,
+    (k,), (k,).
+    """
+    chance = 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
+    kinds, places = np.nonzero(chance >= LEAST)
+    points, strides = anchors(side)
+    spread = boxes[:, places].reshape(4, REG_MAX, -1)
+    spread = np.exp(spread - spread.max(axis=1, keepdims=True))
+    distances = (spread * np.arange(REG_MAX)[:, None]).sum(axis=1) / spread.sum(axis=1)
+    near, far = distances[:2].T, distances[2:].T
+    step = strides[places, None]
+    corners = np.concatenate([points[places] - near * step, points[places] + far * step], axis=1)
+    confidence = chance[kinds, places].astype(np.float32)
+    corners = corners.astype(np.float32)
+    kept = suppress(corners, confidence, kinds)
+    return corners[kept], confidence[kept], kinds[kept]
+
+
+def suppress(boxes: Floats, scores: Floats, kinds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the boxes to keep, the surest first: none overlaps a surer one of its class.
+
+    Shapes: (n, 4), (n,), (n,) -> (k,). Greedy non-maximum suppression; ties keep their order.
+    """
+    order = np.argsort(-scores, kind="stable")[: 10 * MOST]
+    kept: list[int] = []
+    while order.size and len(kept) < MOST:
+        first, order = int(order[0]), order[1:]
+        kept.append(first)
+        same = kinds[order] == kinds[first]
+        order = order[~same | (overlap(boxes[first], boxes[order]) <= IOU)]
+    return np.array(kept, dtype=np.int64)
+
+
+def overlap(one: Floats, many: Floats) -> Floats:
+    """Return intersection over union. Shapes: (4,), (n, 4) -> (n,)."""
+    low, high = np.maximum(one[:2], many[:, :2]), np.minimum(one[2:], many[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (many[:, 2:] - many[:, :2]).prod(axis=1) + (one[2:] - one[:2]).prod()
+    found: Floats = shared / np.maximum(areas - shared, 1e-9)
+    return found

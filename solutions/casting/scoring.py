@@ -1,0 +1,98 @@
+"""Inspecting pictures with a bundle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from ml_core.errors import ModelError
+from ml_core.runtime.session import Session
+from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
+from solutions.api import Device, Options, Predictions, TableBatch
+from solutions.casting.decoding import decode
+from solutions.casting.limits import PASS, verdict
+from solutions.casting.options import CastingSettings
+from solutions.casting.pictures import Fitted, fitted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What was found, in pixels of the upright picture."""
+
+    label: str
+    confidence: float
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class CastingPredictor:
+    """A loaded bundle."""
+
+    def __init__(self, bundle: Path, device: Device, file: str = "model.onnx") -> None:
+        try:
+            facts = json.loads((bundle / "preprocess.json").read_text("utf-8"))
+            self.classes, self.side = [str(name) for name in facts["classes"]], int(facts["side"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            message = "A bundle must hold its preprocess.json. Got none whole. Train again."
+            raise ModelError(message) from error
+        self.session = Session(bundle / file, device, threads=2)
+
+    def predict(
+        self,
+        batch: TableBatch,
+        run: Run = NullRun(),  # noqa: B008  frozen, so one object serves all calls
+        settings: Options | None = None,
+    ) -> Predictions:
+        """Inspect the pictures, a few at a time."""
+        chosen = settings if isinstance(settings, CastingSettings) else CastingSettings()
+        names = batch.targets["picture"].to_list()
+        rows: list[dict[str, Any]] = []
+        for done, name in enumerate(names, 1):
+            stop_if_cancelled(run)
+            # One at a time: what else is in a batch may change the last digit of a sum.
+            rows.append(_row(self._find(fitted(batch.media, name, self.side)), chosen))
+            run.progress(done, len(names), "pictures")
+        schema: dict[str, Any] = {
+            **Predictions.CORE,
+            "rule": pl.String,
+            "n_found": pl.Int64,
+            "found": pl.String,
+        }
+        return Predictions(pl.DataFrame(rows, schema=schema), chosen.model_dump(mode="json"))
+
+    def _find(self, picture: Fitted) -> list[Defect]:
+        told = self.session.run({"pictures": picture.pixels[None].astype(np.float32) / 255})
+        boxes, confidence, kinds = decode(told["boxes"][0], told["scores"][0], self.side)
+        edge = np.array([picture.width, picture.height] * 2, dtype=np.float32)
+        shift = np.array([picture.left, picture.top] * 2, dtype=np.float32)
+        corners = np.clip((boxes - shift) / picture.scale, 0, edge)
+        return [
+            Defect(
+                self.classes[kind], round(float(sure), 4), round(float(x1), 1), round(float(y1), 1),
+                round(float(x2 - x1), 1), round(float(y2 - y1), 1),
+            )
+            for (x1, y1, x2, y2), sure, kind in zip(corners, confidence, kinds, strict=True)
+        ]  # fmt: skip
+
+
+def _row(defects: list[Defect], settings: CastingSettings) -> dict[str, Any]:
+    label, rule = verdict(defects, settings)
+    score = max((d.confidence for d in defects), default=0.0)
+    return {
+        "score": score,
+        "label": label,
+        "confidence": 1 - score if label == PASS else score,
+        "alert": label != PASS,
+        "rule": rule,
+        "n_found": sum(d.confidence >= settings.review_from for d in defects),
+        "found": json.dumps([asdict(d) for d in defects], ensure_ascii=False),
+    }

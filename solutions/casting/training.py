@@ -1,0 +1,161 @@
+"""Learning to find defects, and writing the bundle."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ml_core.data.labels.box import from_text
+from ml_core.data.pictures import size_of
+from ml_core.errors import DataError, Issue
+from ml_core.runtime.export import to_onnx
+from ml_core.runtime.parity import compare
+from ml_core.seed import generator, seed_all
+from ml_core.train.loop import FitOptions, fit
+from solutions.api import Predictions, Trained
+from solutions.casting.card import write_card
+from solutions.casting.decoding import decode
+from solutions.casting.lesson import Lesson, changed, lesson_of
+from solutions.casting.measures import average_precisions
+from solutions.casting.network import Detector, freeze, loss_of
+from solutions.casting.quantise import quantised
+from solutions.casting.scoring import CastingPredictor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from ml_core.tracking.run import Run
+    from ml_core.train.loop import History
+    from solutions.api import Solution, Split, TableBatch
+    from solutions.casting.options import CastingOptions
+
+MOST_CLASSES = 100
+N_LOOKED_AT = 200
+
+
+def train(
+    solution: Solution[CastingOptions], data: Split, options: CastingOptions, run: Run, out: Path
+) -> Trained:
+    """Learn, export, quantise if asked, and measure on pictures that were never seen."""
+    seed_all(run.seed)
+    classes = _classes(data.train)
+    run.stage("reading pictures")
+    side = options.image_size or usual_side(data.train)
+    lesson = lesson_of(data.train, classes, side, run)
+    valid = lesson_of(data.valid, classes, side, run)
+    run.stage("learning")
+    network = Detector(len(classes), options)
+    freeze(network)
+    history = _fit(network, lesson, valid, options, run)
+    run.log(f"Best after epoch {history.best_epoch}; ended by {history.stopped}.")
+    run.stage("exporting")
+    parity = _export(network, valid, out)
+    facts = {"classes": classes, "side": side}
+    (out / "preprocess.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+    run.stage("measuring")
+    metrics, variants = _measured(solution, data, out, lesson, options)
+    write_card(
+        out, data=data, options=options, metrics=metrics, parity=parity, seed=run.seed,
+        classes=classes, variants=variants,
+    )  # fmt: skip
+    for name, value in metrics.items():
+        run.metric(name, value)
+    return Trained(out, metrics)
+
+
+def usual_side(batch: TableBatch) -> int:
+    """Return the side of the square in which most pictures keep their size, from 128 to 320."""
+    names = batch.targets["picture"].to_list()[:N_LOOKED_AT]
+    sides = [max(size_of(batch.media.read(name), name)) for name in names]
+    return int(np.clip(32 * np.ceil(np.median(sides) / 32), 128, 320))
+
+
+def _classes(batch: TableBatch) -> list[str]:
+    cells = batch.targets["boxes"]
+    found = sorted({box.label for cell in cells for box in from_text(cell) or []})
+    if not 1 <= len(found) <= MOST_CLASSES:
+        message = (
+            f"Pictures to learn from must show 1 to {MOST_CLASSES} classes of defects. "
+            f"Got {len(found)}. Draw boxes on more of them."
+        )
+        raise DataError(Issue("classes", message, column="boxes"))
+    return found
+
+
+def _fit(
+    network: Detector, lesson: Lesson, valid: Lesson, options: CastingOptions, run: Run
+) -> History:
+    per_epoch = -(-len(lesson) // options.batch)
+
+    def batches(epoch: int) -> Iterator[dict[str, Tensor]]:
+        order = generator(run.seed, "batches", epoch).permutation(len(lesson))
+        for step in range(per_epoch):
+            rows = order[step * options.batch : (step + 1) * options.batch]
+            yield changed(lesson, rows, run.seed, (epoch, step))
+
+    def step(module: Detector, batch: dict[str, Tensor]) -> Tensor:
+        loss: Tensor = loss_of(module)(module.raw(batch["pictures"]), batch)[0].sum()
+        return loss / len(batch["pictures"])
+
+    def validate(module: Detector) -> dict[str, float]:
+        return {"valid_map50": valid_map50(module, valid)}
+
+    fit_options = FitOptions(
+        epochs=options.epochs, lr=options.lr, weight_decay=5e-4, warmup_fraction=0.02,
+        clip_norm=10.0, ema_decay=0.998, max_seconds=60 * options.minutes,
+    )  # fmt: skip
+    return fit(
+        network, batches, step, run=run, options=fit_options, steps_per_epoch=per_epoch,
+        validate=validate, monitor="valid_map50",
+    )  # fmt: skip
+
+
+def valid_map50(network: Detector, lesson: Lesson) -> float:
+    """Return mean average precision at overlap 0.5, in the square."""
+    network.eval()
+    side = lesson.pixels.shape[-1]
+    truths, found = [], []
+    for index in range(len(lesson)):
+        pictures = torch.from_numpy(lesson.pixels[index : index + 1]).float() / 255
+        with torch.no_grad():
+            boxes, scores = network(pictures)
+        corners, sure, kinds = decode(boxes[0].numpy(), scores[0].numpy(), side)
+        truths.append(_by_class(lesson.boxes[index][:, 0], lesson.boxes[index][:, 1:] * side))
+        found.append(_by_class(kinds, np.column_stack([corners, sure])))
+    table = average_precisions(truths, found)
+    return float(np.mean([row[0] for row in table.values()])) if table else 0.0
+
+
+def _by_class(kinds: Any, rows: Any) -> dict[str, list[list[float]]]:
+    found: dict[str, list[list[float]]] = {}
+    for kind, row in zip(kinds, rows, strict=True):
+        found.setdefault(str(int(kind)), []).append([float(value) for value in row])
+    return found
+
+
+def _export(network: Detector, lesson: Lesson, out: Path) -> float:
+    rows = [0, len(lesson) - 1]
+    examples = {"pictures": torch.from_numpy(lesson.pixels[rows]).float() / 255}
+    path = to_onnx(network, examples, out / "model.onnx", outputs=("boxes", "scores"))
+    return compare(network, path, examples, atol=1e-3)
+
+
+def _measured(
+    solution: Solution[CastingOptions], data: Split, out: Path, lesson: Lesson,
+    options: CastingOptions,
+) -> tuple[dict[str, float], list[dict[str, Any]]]:  # fmt: skip
+    def measure(file: str) -> dict[str, float]:
+        predictions: Predictions = CastingPredictor(out, "cpu", file).predict(data.test)
+        empty = {metric.name: 0.0 for metric in solution.metrics}
+        return {**empty, **solution.evaluate(predictions, data.test)}
+
+    metrics = measure("model.onnx")
+    if not options.int8:
+        return metrics, []
+    return metrics, quantised(out, lesson, metrics, measure)
