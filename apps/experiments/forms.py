@@ -106,7 +106,14 @@ def _choice(kind: Any, *, optional: bool, common: dict[str, Any]) -> forms.Field
         choices = [(str(value.value), value.name.replace("_", " ").lower()) for value in kind]
     initial = common["initial"]
     common = common | {"initial": initial.value if isinstance(initial, Enum) else initial}
-    return forms.ChoiceField(choices=[("", "(default)")] * optional + choices, **common)
+    # A browser sends text; an option that is one of several numbers wants the number.
+    values = {str(value): value for value in get_args(kind)} if get_origin(kind) else {}
+    return forms.TypedChoiceField(
+        choices=[("", "(default)")] * optional + choices,
+        coerce=lambda text: values.get(text, text),
+        empty_value="",
+        **common,
+    )
 
 
 def _number(kind: type, info: FieldInfo, common: dict[str, Any]) -> forms.Field:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from django.urls import reverse
+from pydantic import Field
 
-from apps.experiments.forms import PREFIX, TrainForm
+from apps.experiments.forms import PREFIX, TrainForm, field_for
 from apps.experiments.models import Metric, TrainingRun
 from apps.jobs.models import Job
+from solutions.api import Options
 from tests.apps.tiny_solution import TinyOptions
 from tests.apps.workshop import ready_version, trained_model
 
@@ -191,3 +195,13 @@ def test_bad_options_over_rest_are_a_problem(people, api):
 
     assert answer.status_code == 400
     assert "steps" in answer.json()["detail"]
+
+
+def test_a_choice_among_numbers_comes_back_as_a_number():
+    class Sides(Options):
+        side: Literal[64, 96] = Field(64, description="Of the picture.")
+
+    field = field_for("side", Sides.model_fields["side"])
+
+    assert field.clean("96") == 96
+    assert Sides(side=field.clean("96")).side == 96
