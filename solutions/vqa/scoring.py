@@ -110,8 +110,8 @@ class VqaPredictor:
 
 
 def _grid(looked: Any) -> str:
-    """Write where it looked as rows of numbers, the most looked-at cell being 1."""
+    """Write where it looked as rows of numbers, from 0 for the least to 1 for the most."""
     side = round(len(looked) ** 0.5)
     grid = np.asarray(looked, dtype=np.float64).reshape(side, side)
-    grid = grid / max(float(grid.max()), 1e-9)
+    grid = (grid - grid.min()) / max(float(np.ptp(grid)), 1e-9)
     return json.dumps(grid.round(2).tolist())
