@@ -22,7 +22,9 @@ NO_COLUMN = "not in this file"
 
 
 def _solutions() -> list[tuple[str, str]]:
-    return [(solution.slug, solution.title) for solution in registry()]
+    """Return the choices; nothing is chosen beforehand where there is a choice at all."""
+    choices = [(solution.slug, solution.title) for solution in registry()]
+    return choices if len(choices) == 1 else [("", "Choose one"), *choices]
 
 
 class UploadForm(forms.Form):

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+PURPOSE = "Card payment fraud"
+
+
 def choose(page: Page, file: Path, name: str = "") -> None:
     """Open the page of uploads and choose a file, as the dialog of the browser would."""
     page.goto("/datasets/upload/")
+    page.get_by_label("What is it for?").select_option(label=PURPOSE)
     if name:
         page.get_by_label("Name").fill(name)
     page.locator("input[type=file]").set_input_files(file)
@@ -44,6 +48,7 @@ def test_a_file_is_mapped_by_itself_confirmed_and_ready(alice_page: Page, files:
 def test_a_dropped_file_is_taken_like_a_chosen_one(alice_page: Page, files: Path) -> None:
     page = alice_page
     page.goto("/datasets/upload/")
+    page.get_by_label("What is it for?").select_option(label=PURPOSE)
     text = (files / "payments.csv").read_text("utf-8")
     transfer = page.evaluate_handle(
         """(text) => {
