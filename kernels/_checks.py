@@ -70,3 +70,21 @@ def check_whole_number(name: str, number: int, *, least: int, most: int) -> None
         )
     if not least <= number <= most:
         raise ValueError(f"{name} must be from {least} to {most}. Got {number}. Change it.")
+
+
+def check_boxes(name: str, boxes: NDArray[Any]) -> None:
+    """Refuse what is not a table of 32-bit corners without gaps in memory.
+
+    Raises:
+        TypeError: if it is no array of float32.
+        ValueError: if it has another shape, or gaps in memory.
+    """
+    if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] != 4:
+        got = boxes.shape if isinstance(boxes, np.ndarray) else type(boxes).__name__
+        raise ValueError(f"`{name}` must have the shape (n, 4). Got {got}. Pass x1 y1 x2 y2.")
+    if not boxes.flags.c_contiguous:
+        raise ValueError(
+            f"`{name}` must lie in memory without gaps. Got steps of {boxes.strides} bytes. "
+            "Pass it through numpy.ascontiguousarray."
+        )
+    check_column(name, boxes.reshape(-1), np.float32)

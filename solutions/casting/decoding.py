@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kernels.nms import nms
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -46,23 +48,11 @@ def decode(boxes: Floats, scores: Floats, side: int) -> tuple[Floats, Floats, ND
     corners = np.concatenate([points[places] - near * step, points[places] + far * step], axis=1)
     confidence = chance[kinds, places].astype(np.float32)
     corners = corners.astype(np.float32)
-    kept = suppress(corners, confidence, kinds)
+    # A network that diverged says no numbers; what is left of them is no box.
+    whole = np.isfinite(corners).all(axis=1)
+    corners, confidence, kinds = corners[whole], confidence[whole], kinds[whole]
+    kept = nms(corners, confidence, kinds, overlap=IOU, most=MOST, device="cpu")
     return corners[kept], confidence[kept], kinds[kept]
-
-
-def suppress(boxes: Floats, scores: Floats, kinds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the boxes to keep, the surest first: none overlaps a surer one of its class.
-
-    Shapes: (n, 4), (n,), (n,) -> (k,). Greedy non-maximum suppression; ties keep their order.
-    """
-    order = np.argsort(-scores, kind="stable")[: 10 * MOST]
-    kept: list[int] = []
-    while order.size and len(kept) < MOST:
-        first, order = int(order[0]), order[1:]
-        kept.append(first)
-        same = kinds[order] == kinds[first]
-        order = order[~same | (overlap(boxes[first], boxes[order]) <= IOU)]
-    return np.array(kept, dtype=np.int64)
 
 
 def overlap(one: Floats, many: Floats) -> Floats:
