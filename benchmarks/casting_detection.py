@@ -77,7 +77,7 @@ def measure(args: argparse.Namespace, folder: Path, seed: int) -> dict[str, floa
         figures = {**told.metrics, "train_s": time.perf_counter() - began}
         for variant in json.loads((Path(out) / "card.json").read_text("utf-8"))["variants"]:
             end = "" if variant["name"] == "FP32" else "_int8"
-            figures[f"latency_ms{end}" if not end else "latency_int8_ms"] = variant["latency_ms"]
+            figures[f"latency{end}_ms"] = variant["latency_ms"]
             figures["onnx_int8_mb" if end else "onnx_mb"] = variant["size_mb"]
             figures[f"map50{end}"] = variant["map50"]
     return figures

@@ -20,22 +20,46 @@ def check_column(
         TypeError: if it is no array of the type.
         ValueError: if it has another shape, or gaps in memory.
     """
-    wanted = np.dtype(dtype).name
-    if not isinstance(column, np.ndarray) or column.dtype != dtype:
-        got = column.dtype if isinstance(column, np.ndarray) else type(column).__name__
-        raise TypeError(
-            f"`{name}` must be a NumPy array of {wanted}. Got {got}. "
-            f"Convert it by astype({wanted!r})."
-        )
+    _check_type(name, column, dtype)
     if column.ndim != 1 or (like is not None and len(column) != len(like)):
         wanted_shape = "(n,)" if like is None else str(like.shape)
         raise ValueError(
             f"`{name}` must have the shape {wanted_shape}. Got {column.shape}. "
             "Pass one value for each row."
         )
-    if not column.flags.c_contiguous:
+    _check_gaps(name, column)
+
+
+def check_boxes(name: str, boxes: NDArray[Any]) -> None:
+    """Refuse what is not a table of 32-bit corners without gaps in memory.
+
+    Raises:
+        TypeError: if it is no array of float32.
+        ValueError: if it has another shape, or gaps in memory.
+    """
+    _check_type(name, boxes, np.float32)
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(
-            f"`{name}` must lie in memory without gaps. Got steps of {column.strides[0]} bytes. "
+            f"`{name}` must have the shape (n, 4). Got {boxes.shape}. Pass x1 y1 x2 y2."
+        )
+    _check_gaps(name, boxes)
+
+
+def _check_type(name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
+    wanted = np.dtype(dtype).name
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(
+            f"`{name}` must be a NumPy array of {wanted}. Got {got}. "
+            f"Convert it by astype({wanted!r})."
+        )
+
+
+def _check_gaps(name: str, array: NDArray[Any]) -> None:
+    if not array.flags.c_contiguous:
+        steps = " and ".join(map(str, array.strides))
+        raise ValueError(
+            f"`{name}` must lie in memory without gaps. Got steps of {steps} bytes. "
             "Pass it through numpy.ascontiguousarray."
         )
 
@@ -70,21 +94,3 @@ def check_whole_number(name: str, number: int, *, least: int, most: int) -> None
         )
     if not least <= number <= most:
         raise ValueError(f"{name} must be from {least} to {most}. Got {number}. Change it.")
-
-
-def check_boxes(name: str, boxes: NDArray[Any]) -> None:
-    """Refuse what is not a table of 32-bit corners without gaps in memory.
-
-    Raises:
-        TypeError: if it is no array of float32.
-        ValueError: if it has another shape, or gaps in memory.
-    """
-    if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] != 4:
-        got = boxes.shape if isinstance(boxes, np.ndarray) else type(boxes).__name__
-        raise ValueError(f"`{name}` must have the shape (n, 4). Got {got}. Pass x1 y1 x2 y2.")
-    if not boxes.flags.c_contiguous:
-        raise ValueError(
-            f"`{name}` must lie in memory without gaps. Got steps of {boxes.strides} bytes. "
-            "Pass it through numpy.ascontiguousarray."
-        )
-    check_column(name, boxes.reshape(-1), np.float32)

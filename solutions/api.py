@@ -81,6 +81,10 @@ class TableBatch:
         """Return other rows that speak of the same files."""
         return TableBatch(frame, start, stop, self.media)
 
+    def only(self, row: int) -> TableBatch:
+        """Return one target, counted from 0; what came before it stays its past."""
+        return self.over(self.frame, self.start + row, self.start + row + 1)
+
     def __len__(self) -> int:
         return self.end - self.start
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import stat
 import zipfile
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ml_core.errors import DataError, Issue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 MOST_MEMBERS = 50_000
 MOST_BYTES = 20 * 2**30
@@ -38,6 +42,15 @@ def members_of(archive: zipfile.ZipFile) -> list[str]:
     """Return the names of the files, in order, without folders and what systems leave behind."""
     names = (info.filename for info in archive.infolist() if not info.is_dir())
     return sorted(name for name in names if not _is_debris(name))
+
+
+def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write a ZIP that is the same to the byte for the same members: it tells no time."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, data)
 
 
 def _check_all(members: list[zipfile.ZipInfo]) -> None:

@@ -12,6 +12,7 @@ from ml_core.errors import DataError, Issue
 from ml_core.seed import generator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import polars as pl
@@ -63,6 +64,18 @@ def by_group(frame: Frame, group: str, *, valid: float, test: float, seed: int) 
     parts = _shuffled(int(codes.max(initial=-1)) + 1, valid, test, seed)
     rows = {name: np.flatnonzero(np.isin(codes, groups)) for name, groups in parts.items()}
     return _cut(rows, f"By {group}: each of its values lies in one part only, drawn at random.")
+
+
+def whole_groups(names: Sequence[str], *, valid: float, test: float, seed: int) -> dict[str, int]:
+    """Draw the part of each group: 0 to learn from, 1 to choose with, 2 to report on.
+
+    Validation and test get at least one group each; shares count groups.
+    """
+    drawn = list(names)
+    generator(seed, "split").shuffle(drawn)
+    n_valid, n_test = (max(1, round(len(drawn) * share)) for share in (valid, test))
+    ends = np.searchsorted([n_valid, n_valid + n_test], np.arange(len(drawn)), side="right")
+    return dict(zip(drawn, [(1, 2, 0)[end] for end in ends], strict=True))
 
 
 def at_random(frame: Frame, *, valid: float, test: float, seed: int) -> Cut:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ IOU = 0.6
 MOST = 300
 
 
+@lru_cache(maxsize=8)
 def anchors(side: int) -> tuple[Floats, Floats]:
     """Return the middle of each place in pixels, and its stride. Shapes: -> (a, 2), (a,)."""
     points, strides = [], []

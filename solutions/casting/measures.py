@@ -33,7 +33,7 @@ def figures(predictions: Predictions, batch: TableBatch) -> Mapping[str, float]:
     for cell, seen in zip(batch.targets["boxes"], predictions.frame["found"], strict=True):
         known = from_text(cell)
         if known is not None:
-            truths.append(_by_class([_corners(b) for b in known], [b.label for b in known]))
+            truths.append(by_class([_corners(b) for b in known], [b.label for b in known]))
             found.append(_told(json.loads(seen)))
     if not any(truths):
         return {}
@@ -111,10 +111,11 @@ def _told(seen: Sequence[Mapping[str, Any]]) -> Boxes:
     rows = [
         [b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"], b["confidence"]] for b in seen
     ]
-    return _by_class(rows, [b["label"] for b in seen])
+    return by_class(rows, [b["label"] for b in seen])
 
 
-def _by_class(rows: Sequence[list[float]], labels: Sequence[str]) -> Boxes:
+def by_class(rows: Sequence[list[float]], labels: Sequence[str]) -> Boxes:
+    """Sort boxes by their class. Shapes: rows (n, 4 or 5), labels (n,)."""
     found: Boxes = {}
     for row, label in zip(rows, labels, strict=True):
         found.setdefault(label, []).append(row)

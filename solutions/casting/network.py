@@ -19,12 +19,10 @@ from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import v8DetectionLoss
 
 from ml_core.nn.guided_pyramid import GuidedPyramid
+from solutions.casting.decoding import REG_MAX, STRIDES
 
 if TYPE_CHECKING:
     from solutions.casting.options import CastingOptions
-
-REG_MAX = 16
-STRIDES = (8, 16, 32)
 
 
 class EfficientNetLite0(nn.Module):

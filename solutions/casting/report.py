@@ -57,7 +57,7 @@ def explain(
     found: dict[int, Report] = {}
     for row in rows:
         stop_if_cancelled(run)
-        one = batch.over(batch.frame, batch.start + row, batch.start + row + 1)
+        one = batch.only(row)
         found[row] = Report(_blocks(predictor.predict(one).frame.row(0, named=True), one))
     return found
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ml_core.errors import ModelError
 from ml_core.runtime.session import Session
 from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
+from solutions import bundle
 from solutions.api import Device, Options, Predictions, TableBatch
 from solutions.casting.decoding import decode
 from solutions.casting.limits import PASS, verdict
@@ -34,17 +34,20 @@ class Defect:
     height: float
 
 
+class Preparation(bundle.Preparation):
+    """The classes in the order of the network's outputs, and the side of its square in pixels."""
+
+    classes: tuple[str, ...]
+    side: int
+
+
 class CastingPredictor:
     """A loaded bundle."""
 
-    def __init__(self, bundle: Path, device: Device, file: str = "model.onnx") -> None:
-        try:
-            facts = json.loads((bundle / "preprocess.json").read_text("utf-8"))
-            self.classes, self.side = [str(name) for name in facts["classes"]], int(facts["side"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            message = "A bundle must hold its preprocess.json. Got none whole. Train again."
-            raise ModelError(message) from error
-        self.session = Session(bundle / file, device, threads=2)
+    def __init__(self, folder: Path, device: Device, file: str = "model.onnx") -> None:
+        prepared = Preparation.load(folder)
+        self.classes, self.side = prepared.classes, prepared.side
+        self.session = Session(folder / file, device, threads=2)
 
     def predict(
         self,

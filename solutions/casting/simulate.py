@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from ml_core.data.archive import write_archive
 from ml_core.data.labels import yolo
 from ml_core.data.labels.box import Box
 from ml_core.seed import generator
@@ -145,12 +145,7 @@ def castings(n: int, seed: int, side: int = 192) -> tuple[dict[str, bytes], dict
 def pack(pictures: dict[str, bytes], boxes: dict[str, list[Box]], side: int, path: Path) -> None:
     """Write pictures and YOLO labels as a ZIP that is the same each time."""
     labels = yolo.write([(name, side, side, drawn) for name, drawn in boxes.items()])
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        texts = {name: text.encode() for name, text in labels.items()}
-        for name, data in {**pictures, **texts}.items():
-            info = zipfile.ZipInfo(name)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, data)
+    write_archive(path, {**pictures, **{name: text.encode() for name, text in labels.items()}})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ml_core.data.split import whole_groups
 from ml_core.errors import DataError, Issue
-from ml_core.seed import generator
 from solutions.api import Split
 
 if TYPE_CHECKING:
@@ -35,11 +35,7 @@ def split(batch: TableBatch, options: CastingOptions, seed: int) -> Split:
     if len(names) < 3:
         group, what = frame["picture"], "picture, since there are fewer than three series"
         names = group.unique(maintain_order=True).to_list()
-    generator(seed, "split").shuffle(names)
-    n_valid = max(1, round(len(names) * options.valid_share))
-    n_test = max(1, round(len(names) * options.test_share))
-    part = dict.fromkeys(names, 0) | dict.fromkeys(names[:n_valid], 1)
-    part |= dict.fromkeys(names[n_valid : n_valid + n_test], 2)
+    part = whole_groups(names, valid=options.valid_share, test=options.test_share, seed=seed)
     number = group.replace_strict(part)
     train, valid, test = (batch.over(frame.filter(number == which)) for which in range(3))
     counts = ", ".join(f"{len(one):,}" for one in (train, valid, test))

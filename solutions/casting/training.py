@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,18 +15,20 @@ from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
 from ml_core.train.loop import FitOptions, fit
 from solutions.api import Predictions, Trained
-from solutions.casting.card import write_card
+from solutions.bundle import write_card
+from solutions.casting.card import LIMITS, PURPOSE
 from solutions.casting.decoding import decode
 from solutions.casting.lesson import Lesson, changed, lesson_of
-from solutions.casting.measures import average_precisions
+from solutions.casting.measures import average_precisions, by_class
 from solutions.casting.network import Detector, freeze, loss_of
 from solutions.casting.quantise import quantised
-from solutions.casting.scoring import CastingPredictor
+from solutions.casting.scoring import CastingPredictor, Preparation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from ml_core.tracking.run import Run
@@ -57,13 +58,12 @@ def train(
     run.log(f"Best after epoch {history.best_epoch}; ended by {history.stopped}.")
     run.stage("exporting")
     parity = _export(network, valid, out)
-    facts = {"classes": classes, "side": side}
-    (out / "preprocess.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+    Preparation(classes=tuple(classes), side=side).save(out)
     run.stage("measuring")
     metrics, variants = _measured(solution, data, out, lesson, options)
     write_card(
-        out, data=data, options=options, metrics=metrics, parity=parity, seed=run.seed,
-        classes=classes, variants=variants,
+        out, purpose=PURPOSE, limits=LIMITS, rows="pictures", data=data, options=options,
+        metrics=metrics, parity=parity, seed=run.seed, classes=classes, variants=variants,
     )  # fmt: skip
     for name, value in metrics.items():
         run.metric(name, value)
@@ -93,6 +93,7 @@ def _fit(
     network: Detector, lesson: Lesson, valid: Lesson, options: CastingOptions, run: Run
 ) -> History:
     per_epoch = -(-len(lesson) // options.batch)
+    loss_now = loss_of(network)
 
     def batches(epoch: int) -> Iterator[dict[str, Tensor]]:
         order = generator(run.seed, "batches", epoch).permutation(len(lesson))
@@ -101,7 +102,7 @@ def _fit(
             yield changed(lesson, rows, run.seed, (epoch, step))
 
     def step(module: Detector, batch: dict[str, Tensor]) -> Tensor:
-        loss: Tensor = loss_of(module)(module.raw(batch["pictures"]), batch)[0].sum()
+        loss: Tensor = loss_now(module.raw(batch["pictures"]), batch)[0].sum()
         return loss / len(batch["pictures"])
 
     def validate(module: Detector) -> dict[str, float]:
@@ -128,17 +129,14 @@ def valid_map50(network: Detector, lesson: Lesson) -> float:
             told = network(pictures)
         for boxes, scores in zip(*(part.numpy() for part in told), strict=True):
             corners, sure, kinds = decode(boxes, scores, side)
-            found.append(_by_class(kinds, np.column_stack([corners, sure])))
-    truths = [_by_class(rows[:, 0], rows[:, 1:] * side) for rows in lesson.boxes]
+            found.append(by_class(np.column_stack([corners, sure]).tolist(), _names(kinds)))
+    truths = [by_class((rows[:, 1:] * side).tolist(), _names(rows[:, 0])) for rows in lesson.boxes]
     table = average_precisions(truths, found)
     return float(np.mean([row[0] for row in table.values()])) if table else 0.0
 
 
-def _by_class(kinds: Any, rows: Any) -> dict[str, list[list[float]]]:
-    found: dict[str, list[list[float]]] = {}
-    for kind, row in zip(kinds, rows, strict=True):
-        found.setdefault(str(int(kind)), []).append([float(value) for value in row])
-    return found
+def _names(kinds: NDArray[Any]) -> list[str]:
+    return [str(int(kind)) for kind in kinds]
 
 
 def _export(network: Detector, lesson: Lesson, out: Path) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ml_core.errors import ModelError
+from solutions import bundle
 from solutions.fraud.features import FEATURES
 from solutions.fraud.graph import CARD_COLUMNS, TERMINAL_COLUMNS
 
@@ -19,17 +19,15 @@ if TYPE_CHECKING:
     from ml_core.typing import BoolArray, FloatArray, IntArray
 
 FORMAT = 1
-NETWORK, BASELINE, PREPARE, CARD = "model.onnx", "baseline.json", "preprocess.json", "card.json"
+NETWORK, BASELINE = "model.onnx", "baseline.json"
 WEIGHTS, SEEN = "weights.safetensors", "seen.safetensors"
 Shipped = Literal["network", "baseline", "blend"]
 SHARE: dict[Shipped, float] = {"network": 1.0, "baseline": 0.0, "blend": 0.5}
 """The network's share in the log-odds; the rest is the baseline's."""
 
 
-class Preparation(BaseModel):
-    """Everything about scoring that is no weight, as plain JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Preparation(bundle.Preparation):
+    """Everything about scoring that is no weight."""
 
     format: int = FORMAT
     features: tuple[str, ...] = FEATURES
@@ -46,21 +44,10 @@ class Preparation(BaseModel):
     recovered_share: float
     alerts_per_day: int
 
-    def save(self, bundle: Path) -> None:
-        """Write into a bundle folder."""
-        (bundle / PREPARE).write_text(self.model_dump_json(indent=1), encoding="utf-8")
-
     @classmethod
-    def load(cls, bundle: Path) -> Preparation:
+    def load(cls, bundle: Path) -> Self:
         """Read from a bundle folder. Raises: ModelError: if it is damaged or of other code."""
-        try:
-            found = cls.model_validate_json((bundle / PREPARE).read_bytes())
-        except (OSError, ValidationError) as error:
-            message = (
-                f"A fraud bundle must hold a whole {PREPARE}. Got none that can be read. "
-                "Train again, or restore the bundle from a backup."
-            )
-            raise ModelError(message) from error
+        found = super().load(bundle)
         ours = (FORMAT, FEATURES, CARD_COLUMNS, TERMINAL_COLUMNS)
         if (found.format, found.features, found.card_columns, found.terminal_columns) != ours:
             message = (

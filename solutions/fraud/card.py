@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from solutions.fraud import bundle
+from solutions.bundle import CARD, LICENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from solutions.api import Split, TableBatch
+    from solutions.fraud import bundle
     from solutions.fraud.options import FraudOptions
 
 PURPOSE = "Rank card payments by the probability of fraud, so that people look at the right ones."
-LICENCE = "AGPL-3.0-or-later; the weights may be used like the data that they were learnt from."
 LIMITS = (
     "Learnt from one population of cards and terminals; on another it must be trained anew.",
     "A fraud whose kind has not been labelled for the length of the label delay cannot be known.",
@@ -63,7 +63,7 @@ def write_card(  # noqa: PLR0913  each is one part of the card
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         **extra,
     }
-    (out / bundle.CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+    (out / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
 def _origin(data: Split) -> str:

@@ -82,7 +82,7 @@ def explain(
     found: dict[int, Report] = {}
     for row in rows:
         stop_if_cancelled(run)
-        one = batch.over(batch.frame, batch.start + row, batch.start + row + 1)
+        one = batch.only(row)
         told = predictor.predict(one).frame.row(0, named=True)
         found[row] = Report(_blocks(told, one))
     return found

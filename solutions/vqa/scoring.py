@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from ml_core.errors import ModelError
 from ml_core.runtime.session import Session
 from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
+from solutions import bundle
 from solutions.api import Device, Options, Predictions, TableBatch
 from solutions.vqa.options import AnswerSettings
 from solutions.vqa.pictures import square
@@ -26,19 +26,23 @@ CHUNK = 256
 N_OTHERS = 3
 
 
+class Preparation(bundle.Preparation):
+    """What it can answer and read, by what to divide log-odds, and the side in pixels."""
+
+    answers: tuple[str, ...]
+    words: tuple[str, ...]
+    temperature: float
+    side: int
+
+
 class VqaPredictor:
     """A loaded bundle."""
 
-    def __init__(self, bundle: Path, device: Device) -> None:
-        try:
-            facts = json.loads((bundle / "preprocess.json").read_text("utf-8"))
-            self.answers: list[str] = facts["answers"]
-            self.words: list[str] = facts["words"]
-            self.temperature, self.side = float(facts["temperature"]), int(facts["side"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            message = "A bundle must hold its preprocess.json. Got none whole. Train again."
-            raise ModelError(message) from error
-        self.session = Session(bundle / "model.onnx", device, threads=2)
+    def __init__(self, folder: Path, device: Device) -> None:
+        prepared = Preparation.load(folder)
+        self.answers, self.words = prepared.answers, prepared.words
+        self.temperature, self.side = prepared.temperature, prepared.side
+        self.session = Session(folder / "model.onnx", device, threads=2)
 
     def predict(
         self,

@@ -13,13 +13,13 @@ import argparse
 import csv
 import io
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from ml_core.data.archive import write_archive
 from ml_core.seed import generator
 from solutions.vqa.schema import CANNOT_TELL
 
@@ -229,11 +229,7 @@ def pack(pictures: dict[str, bytes], asked: Iterable[tuple[str, Asked]], path: P
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("picture", "question", "answer", "kind"))
     writer.writerows((name, one.question, one.answer, one.kind) for name, one in asked)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {**pictures, "questions.csv": table.getvalue().encode()}.items():
-            info = zipfile.ZipInfo(name)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, data)
+    write_archive(path, {**pictures, "questions.csv": table.getvalue().encode()})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ml_core.data.split import whole_groups
 from ml_core.errors import DataError, Issue
-from ml_core.seed import generator
 from solutions.api import Split
 
 if TYPE_CHECKING:
@@ -34,11 +34,7 @@ def split(batch: TableBatch, options: VqaOptions, seed: int) -> Split:
             f"Got {len(pictures)}. Add some."
         )
         raise DataError(Issue("too_few_pictures", message, column="answer"))
-    generator(seed, "split").shuffle(pictures)
-    n_valid = max(1, round(len(pictures) * options.valid_share))
-    n_test = max(1, round(len(pictures) * options.test_share))
-    part = dict.fromkeys(pictures, 0) | dict.fromkeys(pictures[:n_valid], 1)
-    part |= dict.fromkeys(pictures[n_valid : n_valid + n_test], 2)
+    part = whole_groups(pictures, valid=options.valid_share, test=options.test_share, seed=seed)
     number = frame["picture"].replace_strict({n: part[twins[n]] for n in names})
     train, valid, test = (batch.over(frame.filter(number == which)) for which in range(3))
     counts = ", ".join(f"{len(one):,}" for one in (train, valid, test))

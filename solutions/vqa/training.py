@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,11 @@ from ml_core.seed import generator, seed_all
 from ml_core.tracking.run import stop_if_cancelled
 from ml_core.train.loop import FitOptions, History, fit
 from solutions.api import Trained
-from solutions.vqa.card import write_card
+from solutions.bundle import write_card
+from solutions.vqa.card import LIMITS, PURPOSE
 from solutions.vqa.network import AnswerNetwork
 from solutions.vqa.pictures import square
+from solutions.vqa.scoring import Preparation
 from solutions.vqa.words import to_ids, vocabulary
 
 if TYPE_CHECKING:
@@ -80,14 +81,16 @@ def train(
     blind = _blind(lesson, valid, words, answers, options, run)
     run.stage("exporting")
     parity = _export(network, lesson, out)
-    facts = {
-        "answers": answers, "words": words, "temperature": temperature,
-        "side": options.image_size,
-    }  # fmt: skip
-    (out / "preprocess.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+    Preparation(
+        answers=tuple(answers), words=tuple(words), temperature=temperature,
+        side=options.image_size,
+    ).save(out)  # fmt: skip
     run.stage("measuring")
     metrics = _measured(solution, data, out, blind, words, answers)
-    write_card(out, data=data, options=options, metrics=metrics, parity=parity, seed=run.seed)
+    write_card(
+        out, purpose=PURPOSE, limits=LIMITS, rows="questions", data=data, options=options,
+        metrics=metrics, parity=parity, seed=run.seed,
+    )  # fmt: skip
     for name, value in metrics.items():
         run.metric(name, value)
     return Trained(out, metrics)
@@ -115,10 +118,17 @@ def _lesson(
         pictures[index] = square(batch.media, name, options.image_size)
     place = {name: index for index, name in enumerate(names)}
     which = frame["picture"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    return Lesson(pictures, which, *_as_numbers(frame, words, answers))
+
+
+def _as_numbers(
+    frame: pl.DataFrame, words: Sequence[str], answers: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the words of questions and their answers. Shapes: -> (n, words), (n,)."""
     ids = {answer: index for index, answer in enumerate(answers)}
     # An answer that was never seen in training cannot be given: it counts as wrong.
     label = frame["answer"].replace_strict(ids, default=-1, return_dtype=pl.Int64).to_numpy()
-    return Lesson(pictures, which, to_ids(frame["question"].to_list(), words), label)
+    return to_ids(frame["question"].to_list(), words), label
 
 
 def _fit(
@@ -261,7 +271,5 @@ def _measured(
     other = dict(zip(names, names[1:] + names[:1], strict=True))
     mixed = data.test.over(frame.with_columns(pl.col("picture").replace_strict(other)))
     metrics["shuffled_accuracy"] = solution.evaluate(predictor.predict(mixed), mixed)["accuracy"]
-    ids = {answer: index for index, answer in enumerate(answers)}
-    truth = frame["answer"].replace_strict(ids, default=-1, return_dtype=pl.Int64).to_numpy()
-    metrics["blind_accuracy"] = blind.accuracy(to_ids(frame["question"].to_list(), words), truth)
+    metrics["blind_accuracy"] = blind.accuracy(*_as_numbers(frame, words, answers))
     return metrics

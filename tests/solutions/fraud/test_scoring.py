@@ -14,6 +14,7 @@ from ml_core.errors import ModelError
 from ml_core.tracking.run import NullRun
 from solutions.api import TableBatch
 from solutions.blocks import KINDS
+from solutions.bundle import CARD, PREPARATION
 from solutions.fraud import bundle, solution
 from solutions.fraud.bundle import SeenPayments
 
@@ -87,7 +88,7 @@ def test_the_facts_of_one_frame_are_not_used_for_another(predictor, world):
 
 
 def test_payments_of_the_training_are_told_and_left_out_of_figures(predictor, trained, world):
-    card = json.loads((trained.bundle / bundle.CARD).read_text())
+    card = json.loads((trained.bundle / CARD).read_text())
     predictions = predictor.predict(TableBatch(world))
 
     seen = predictions.frame["seen_in_training"].to_numpy()
@@ -134,7 +135,7 @@ def test_the_report_of_unlabelled_payments_says_what_is_missing(predictor, world
 
 
 def test_alerts_keep_to_the_budget_on_the_days_they_were_chosen_for(trained):
-    card = json.loads((trained.bundle / bundle.CARD).read_text())
+    card = json.loads((trained.bundle / CARD).read_text())
 
     assert card["metrics"]["alerts_per_day"] <= 2 * card["options"]["alerts_per_day"]
 
@@ -167,15 +168,15 @@ def test_no_outcome_younger_than_the_delay_is_shown(predictor, world):
 
 
 def test_a_bundle_of_other_features_is_refused(trained, tmp_path):
-    text = (trained.bundle / bundle.PREPARE).read_text()
-    (tmp_path / bundle.PREPARE).write_text(text.replace('"hour_sin"', '"other"', 1))
+    text = (trained.bundle / PREPARATION).read_text()
+    (tmp_path / PREPARATION).write_text(text.replace('"hour_sin"', '"other"', 1))
 
     with pytest.raises(ModelError, match="features"):
         bundle.Preparation.load(tmp_path)
 
 
 def test_the_baseline_stands_beside_in_the_card(trained):
-    card = json.loads((trained.bundle / bundle.CARD).read_text())
+    card = json.loads((trained.bundle / CARD).read_text())
 
     assert {"baseline_ap", "baseline_ap_low", "ap_low", "ap_high"} <= set(card["metrics"])
     assert card["shipped"] in bundle.SHARE

@@ -9,7 +9,8 @@ import pytest
 
 from ml_core.tracking.run import NullRun
 from solutions.api import TableBatch
-from solutions.fraud import baseline, bundle, solution
+from solutions.bundle import PREPARATION
+from solutions.fraud import baseline, solution
 from solutions.fraud.choosing import steady_sigmoid
 from solutions.fraud.features import FEATURES, compute
 from solutions.fraud.ledger import Ledger
@@ -73,5 +74,5 @@ def test_no_delay_and_the_fewest_neighbours_work_too(world, tmp_path):
     )
 
     assert trained.metrics["ap"] > 0.05
-    prepared = json.loads((tmp_path / bundle.PREPARE).read_text())
+    prepared = json.loads((tmp_path / PREPARATION).read_text())
     assert len(prepared["typical"]) == len(FEATURES)
