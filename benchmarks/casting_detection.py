@@ -26,6 +26,7 @@ from benchmarks._record import data_root, record
 from ml_core.data.labels.read import read_labelled
 from ml_core.data.media import FolderMedia
 from ml_core.tracking.console import ConsoleRun
+from ml_core.train.memory import keep_freed_memory
 from solutions.api import Split, TableBatch
 from solutions.casting import solution
 from solutions.casting.schema import SCHEMA
@@ -103,6 +104,7 @@ def main() -> None:
         print("Skipped: no data. Pass --data FOLDER or set ASSAY_BENCH_DATA.")
         return
     seeds = [int(seed) for seed in args.seeds.split(",")]
+    keep_freed_memory()
     runs = [measure(args, folder, seed) for seed in seeds]
     figures = {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
     name = f"casting_detection_{folder.name}_{args.network}"

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from ml_core.errors import AssayError, DataError, JobError
 from ml_core.tracking.events import Event, EventRun, peak_memory_mb
+from ml_core.train.memory import keep_freed_memory
 
 PR_SET_PDEATHSIG = 1
 
@@ -23,6 +24,7 @@ def main() -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _die_with_parent()
+    keep_freed_memory()
     answers = _take_answers_pipe()
     work = json.loads(sys.stdin.readline())
     threading.Thread(target=_watch_parent, daemon=True).start()
