@@ -45,6 +45,22 @@ def check_boxes(name: str, boxes: NDArray[Any]) -> None:
     _check_gaps(name, boxes)
 
 
+def check_picture(name: str, picture: NDArray[Any]) -> None:
+    """Refuse what is not a picture of three colours without gaps in memory.
+
+    Raises:
+        TypeError: if it is no array of uint8.
+        ValueError: if it has another shape, or gaps in memory.
+    """
+    _check_type(name, picture, np.uint8)
+    if picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f"`{name}` must have the shape (height, width, 3). Got {picture.shape}. "
+            "Pass red, green and blue."
+        )
+    _check_gaps(name, picture)
+
+
 def _check_type(name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
     wanted = np.dtype(dtype).name
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
@@ -89,8 +105,6 @@ def check_whole_number(name: str, number: int, *, least: int, most: int) -> None
         ValueError: if it lies outside.
     """
     if isinstance(number, bool) or not isinstance(number, Integral):
-        raise TypeError(
-            f"{name} must be a whole number. Got {number!r}. Pass an int, in the unit of `time`."
-        )
+        raise TypeError(f"{name} must be a whole number. Got {number!r}. Pass an int.")
     if not least <= number <= most:
         raise ValueError(f"{name} must be from {least} to {most}. Got {number}. Change it.")

@@ -47,7 +47,7 @@ def lesson_of(batch: TableBatch, classes: Sequence[str], side: int, run: Run) ->
     for index, (name, cell) in enumerate(rows):
         stop_if_cancelled(run)
         picture = fitted(batch.media, name, side)
-        pixels[index] = picture.pixels
+        pixels[index] = np.rint(picture.pixels * 255)
         shift = np.array([picture.left, picture.top] * 2)
         known = [b for b in from_text(cell) or [] if b.label in place]
         corners = np.array([[b.x, b.y, b.x + b.width, b.y + b.height] for b in known]).reshape(

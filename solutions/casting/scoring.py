@@ -73,7 +73,7 @@ class CastingPredictor:
         return Predictions(pl.DataFrame(rows, schema=schema), chosen.model_dump(mode="json"))
 
     def _find(self, picture: Fitted) -> list[Defect]:
-        told = self.session.run({"pictures": picture.pixels[None].astype(np.float32) / 255})
+        told = self.session.run({"pictures": picture.pixels[None]})
         boxes, confidence, kinds = decode(told["boxes"][0], told["scores"][0], self.side)
         edge = np.array([picture.width, picture.height] * 2, dtype=np.float32)
         shift = np.array([picture.left, picture.top] * 2, dtype=np.float32)
