@@ -30,7 +30,8 @@ class FitOptions:
 
     `warmup_fraction` of all steps raises the rate from zero to `lr`; a cosine lowers it to zero.
     `ema_decay` is the share of the old in the running mean of the weights, which is what is
-    validated and kept. `patience` counts epochs without a better monitored figure.
+    validated and kept. `patience` counts epochs without a better monitored figure. Where
+    `max_seconds` will end it before all `epochs`, the rate falls to zero by then instead.
     """
 
     epochs: int = 10
@@ -108,6 +109,7 @@ class _State:
         self.best: dict[str, torch.Tensor] = {}
         self.history = History()
         self.n_steps = 0
+        self.n_planned = options.epochs * steps
         self.began = time.monotonic()
 
     def finished(self) -> bool:
@@ -130,7 +132,7 @@ class _State:
     ) -> float:
         """Learn from each batch once and return the mean loss."""
         self.module.train()
-        total = self.options.epochs * self.steps_per_epoch
+        total = self.n_planned
         losses: list[float] = []
         for batch in batches:
             stop_if_cancelled(run)
@@ -177,6 +179,7 @@ class _State:
         history = self.history
         history.epochs.append(dict(figures))
         history.seconds = time.monotonic() - self.began
+        self._plan_ahead()
         value = None if monitor is None else _monitored(figures, monitor)
         if self._is_better(value):
             history.best_epoch, history.best_value = len(history.epochs), value
@@ -207,6 +210,7 @@ class _State:
         self.history = History(**saved.facts["history"])
         self.n_steps = saved.facts["n_steps"]
         self.began = time.monotonic() - self.history.seconds
+        self._plan_ahead()
         self.module.load_state_dict(saved.part("model."))
         self.best = saved.part("best.")
         files.restore_optimizer(self.optimizer, saved.part("optimizer."))
@@ -223,9 +227,17 @@ class _State:
             return True
         return value > best if self.options.higher_is_better else value < best
 
+    def _plan_ahead(self) -> None:
+        """Count the steps that there is time for.
+
+        Asked between epochs alone, so that all is the same again where time does not matter.
+        """
+        if self.options.max_seconds and self.history.seconds > 0:
+            possible = self.n_steps * self.options.max_seconds / self.history.seconds
+            self.n_planned = min(self.options.epochs * self.steps_per_epoch, int(possible))
+
     def _set_rate(self) -> None:
-        total = self.options.epochs * self.steps_per_epoch
-        share = rate_share(self.n_steps, total, self.options.warmup_fraction)
+        share = rate_share(self.n_steps, self.n_planned, self.options.warmup_fraction)
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.lr * share
 

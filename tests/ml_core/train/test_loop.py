@@ -9,6 +9,7 @@ import torch
 from ml_core.errors import CancelledError, ConfigError, ModelError
 from ml_core.seed import generator
 from ml_core.tracking.run import NullRun
+from ml_core.train import loop
 from ml_core.train.loop import FitOptions, fit, rate_share
 
 N, STEPS = 64, 4
@@ -124,6 +125,28 @@ def test_it_stops_when_its_time_is_over():
 
     assert history.stopped == "time"
     assert history.seconds < 5
+
+
+@pytest.mark.parametrize(("max_seconds", "expected"), [(6 * STEPS, 6), (60 * STEPS, 10)])
+def test_the_rate_falls_to_zero_when_time_ends_before_the_epochs(
+    monkeypatch, max_seconds, expected
+):
+    now, asked = [0.0], []
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop, "rate_share", lambda *a: asked.append(rate_share(*a)) or asked[-1])
+
+    def step(module, batch):
+        now[0] += 1.0  # a second each
+        return squared(module, batch)
+
+    options = FitOptions(epochs=10, max_seconds=max_seconds, warmup_fraction=0.0)
+    fit(network(), batches, step, run=NullRun(), options=options, steps_per_epoch=STEPS)
+
+    assert len(asked) == expected * STEPS
+    assert asked[0] == 1.0
+    assert asked[-1] < 0.02
+    if expected == 10:
+        assert asked == [rate_share(n, 10 * STEPS, 0.0) for n in range(10 * STEPS)]
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
