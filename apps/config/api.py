@@ -9,6 +9,8 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.routers import SimpleRouter
 
+from apps.rest.manners import all_with_manners, with_manners
+
 router = SimpleRouter()
 urlpatterns: list[URLPattern | URLResolver] = []
 
@@ -17,7 +19,9 @@ for _app in settings.ASSAY_APPS:
         continue
     _module = import_module(f"{_app}.api")
     for _prefix, _viewset, _basename in getattr(_module, "routes", []):
-        router.register(_prefix, _viewset, _basename)
-    urlpatterns += getattr(_module, "urlpatterns", [])
+        router.register(_prefix, with_manners(_viewset), _basename)
+    _own = getattr(_module, "urlpatterns", [])
+    all_with_manners(_own)
+    urlpatterns += _own
 
 urlpatterns.append(path("", include(router.urls)))

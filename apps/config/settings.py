@@ -38,6 +38,8 @@ ASSAY_JOB_LEASE_S = env.seconds("ASSAY_JOB_LEASE_S", 15)
 ASSAY_JOB_BEAT_S = env.seconds("ASSAY_JOB_BEAT_S", 3)
 ASSAY_JOB_REAP_S = env.seconds("ASSAY_JOB_REAP_S", 5)
 ASSAY_JOB_LOST_S = env.seconds("ASSAY_JOB_LOST_S", 30)
+ASSAY_IDEMPOTENCY_KEEP_S = env.seconds("ASSAY_IDEMPOTENCY_KEEP_S", 24 * 3600)
+ASSAY_IDEMPOTENCY_LEASE_S = env.seconds("ASSAY_IDEMPOTENCY_LEASE_S", 120)
 ASSAY_JOB_LOG_LINES = env.whole("ASSAY_JOB_LOG_LINES", 1000)
 ALLOWED_HOSTS = env.names("ASSAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("ASSAY_TRUSTED_ORIGINS")
@@ -54,6 +56,7 @@ ASSAY_APPS = [
     "apps.jobs",
     "apps.audit",
     "apps.accounts",
+    "apps.rest",
     "apps.config",
 ]
 INSTALLED_APPS = [
@@ -82,6 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.config.middleware.stream_in_threads",
     "apps.config.middleware.log_request",
+    "apps.rest.words.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -260,8 +264,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
+        "apps.rest.limits.StrangerLimit",
+        "apps.rest.limits.CallerLimit",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.text("ASSAY_RATE_ANONYMOUS", "30/min"),

@@ -188,7 +188,9 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
     @extend_schema(
         responses={200: OpenApiResponse(OpenApiTypes.OBJECT, "Its values and `explanation`.")}
     )
-    @action(detail=True, methods=["get"], url_path=r"rows/(?P<row>\d+)", filterset_fields=[])
+    @action(
+        detail=True, methods=["get"], url_path=r"rows/(?P<row>[0-9]{1,15})", filterset_fields=[]
+    )
     def row(self, request: Request, pk: str, row: str) -> Response:
         """Return one row with its explanation, if it has been explained."""
         prediction = self._ready()
@@ -202,7 +204,7 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
         request=None,
         responses={202: OpenApiResponse(OpenApiTypes.OBJECT, "Started; follow `job_url`.")},
     )
-    @action(detail=True, methods=["post"], url_path=r"rows/(?P<row>\d+)/explain")
+    @action(detail=True, methods=["post"], url_path=r"rows/(?P<row>[0-9]{1,15})/explain")
     def explain(self, request: Request, pk: str, row: str) -> Response:
         """Ask why a row got its score; the answer comes with the row when the job is done."""
         prediction = self._ready()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.core.exceptions import (
+    BadRequest,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -151,6 +152,8 @@ def describe(error: Exception) -> Problem | None:
         return _of_drf(error)
     if isinstance(error, ValidationError):
         return _invalid(error)
+    if isinstance(error, BadRequest):
+        return replace(BAD_REQUEST, detail=str(error) or BAD_REQUEST.detail)
     for kinds, problem in _OF_DJANGO:
         if isinstance(error, kinds):
             return problem
@@ -213,7 +216,8 @@ def _of_drf(error: drf.APIException) -> Problem:
     if isinstance(error, drf.PermissionDenied):
         return FORBIDDEN
     title = HTTPStatus(error.status_code).phrase.capitalize()
-    return Problem(error.status_code, title, str(error.detail), str(error.default_code))
+    code, wait = str(error.default_code), getattr(error, "wait", None)
+    return Problem(error.status_code, title, str(error.detail), code, retry_after_s=wait)
 
 
 def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
