@@ -46,7 +46,7 @@ class PageSessionAuthentication(SessionAuthentication):
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "apps.accounts.authentication.ApiKeyAuthentication"
-    name = "API key"
+    name = "ApiKey"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "assay_..."}

@@ -284,6 +284,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.rest.openapi.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "JobStateEnum": "apps.jobs.models.State",
         "VersionStateEnum": "apps.datasets.models.VersionState",

@@ -15,6 +15,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.accounts.policies import require
 from apps.catalog.services import solution as find_solution
+from apps.config.pagination import Pages
 from apps.datasets.models import DatasetVersion
 from apps.experiments import services
 from apps.experiments.curves import curves
@@ -67,14 +68,17 @@ class TrainingsView(APIView):
     """Start a training of a solution, or list its trainings."""
 
     actions_needed: ClassVar = {"GET": "runs.view", "POST": "solutions.train"}
+    pagination_class = Pages
 
     @extend_schema(responses=TrainingSerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:
-        """List the newest trainings of a solution."""
+        """List the trainings of a solution, the newest first."""
         find_solution(slug)
         user: Any = request.user
         runs = TrainingRun.objects.visible_to(user).filter(solution=slug).select_related("model")
-        return Response(TrainingSerializer(runs[:100], many=True).data)
+        pages = self.pagination_class()
+        page = pages.paginate_queryset(runs, request, self)
+        return pages.get_paginated_response(TrainingSerializer(page, many=True).data)
 
     @extend_schema(
         request=StartTrainingSerializer,

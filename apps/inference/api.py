@@ -215,7 +215,14 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
         answer = {"job": str(job.pk), "job_url": f"/api/v1/jobs/{job.pk}/"}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="predictions_download",
+        parameters=[OpenApiParameter("form", str, OpenApiParameter.PATH, enum=["csv", "parquet"])],
+        responses={
+            (200, "text/csv"): OpenApiTypes.BINARY,
+            (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY,
+        },
+    )
     def download(self, request: Request, pk: str, form: str) -> Any:
         """Return all rows, ranked, as "csv" or "parquet"."""
         user: Any = request.user

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.urls import URLPattern, URLResolver
 from rest_framework.exceptions import ParseError
@@ -60,8 +60,7 @@ class Manners(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, _SaidBeforeError):
-            answer: Any = idempotency.again(exc.kept)
-            return answer
+            return cast("Response", idempotency.again(exc.kept))
         problem: Response = super().handle_exception(exc)
         return problem
 

@@ -7,7 +7,7 @@ def test_the_schema_names_what_there_is(people, api):
     schema = api(people.alice).get("/api/schema/?format=json").json()
 
     assert "/api/v1/jobs/{id}/cancel/" in schema["paths"]
-    assert "API key" in schema["components"]["securitySchemes"]
+    assert "ApiKey" in schema["components"]["securitySchemes"]
 
 
 def test_each_operation_has_a_name_of_its_own(people, api, capsys):
