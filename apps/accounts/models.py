@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 
 class Role(models.TextChoices):
@@ -65,6 +66,8 @@ class User(AbstractUser):
         choices=[("auto", "System"), ("light", "Light"), ("dark", "Dark")],
     )
     timezone = models.CharField(max_length=64, default="UTC")
+    # Part of what a session proves: one more, and every session of the person has ended.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
     teams = models.ManyToManyField(Team, through="Membership", related_name="users")
 
     USERNAME_FIELD = "email"
@@ -82,6 +85,10 @@ class User(AbstractUser):
         self.email = self.email.lower()
         self.is_staff = self.is_superuser = self.role == Role.ADMIN
         super().save(*args, **kwargs)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        proof = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("assay session", proof, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Membership(models.Model):
@@ -156,3 +163,7 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}...)"
+
+    @property
+    def has_run_out(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()

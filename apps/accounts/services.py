@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PREFIX = "assay_"
+CHANGE_OVER = timedelta(days=1)
 # The audit trail listens: it stands above this app, which therefore cannot call it.
 key_made = Signal()
 key_revoked = Signal()
+house_changed = Signal()  # people and teams: action, actor, thing, team, summary
 
 
 def current_team(user: User) -> Team:
@@ -73,9 +75,26 @@ def make_key(
 
 
 @transaction.atomic
-def revoke_key(key: ApiKey) -> None:
+def rotate_key(*, key: ApiKey) -> tuple[ApiKey, str]:
+    """Make a key like this one; the old one goes on for a day, so that programs can change over.
+
+    Raises: ConfigError: if the person may no longer do what the key is for.
+    """
+    life = key.expires_at - key.created_at if key.expires_at else None
+    days = max(1, round(life / timedelta(days=1))) if life else None
+    fresh, token = make_key(
+        user=key.user, team=key.team, name=key.name, scopes=key.scopes, days=days
+    )
+    end = timezone.now() + CHANGE_OVER
+    key.expires_at = min(key.expires_at, end) if key.expires_at else end
+    key.save(update_fields=["expires_at"])
+    return fresh, token
+
+
+@transaction.atomic
+def revoke_key(key: ApiKey, *, by: User) -> None:
     """Make a key stop working at once."""
-    key_revoked.send(sender=ApiKey, key=key)
+    key_revoked.send(sender=ApiKey, key=key, by=by)
     key.delete()
 
 

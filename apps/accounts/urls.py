@@ -9,4 +9,5 @@ urlpatterns = [
     path("", views.profile, name="settings"),
     path("keys/", views.keys, name="keys"),
     path("keys/<uuid:key_id>/revoke/", views.revoke, name="revoke"),
+    path("keys/<uuid:key_id>/rotate/", views.rotate, name="rotate"),
 ]

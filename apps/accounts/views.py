@@ -13,6 +13,7 @@ from apps.accounts import services
 from apps.accounts.forms import KeyForm, ProfileForm
 from apps.accounts.models import ApiKey
 from apps.accounts.policies import UserRequest, allowed
+from ml_core.errors import ConfigError
 
 if TYPE_CHECKING:
     import uuid
@@ -46,6 +47,24 @@ def keys(request: UserRequest) -> HttpResponse:
             days=chosen["days"] or None,
         )
         form = KeyForm(user=request.user)
+    return _keys_page(request, form, token)
+
+
+@never_cache
+@require_POST
+@allowed("settings.keys")
+def rotate(request: UserRequest, key_id: uuid.UUID) -> HttpResponse:
+    """Make a key in the place of another; its token stands on this answer and nowhere else."""
+    key = get_object_or_404(ApiKey.objects.usable(), id=key_id, user=request.user)
+    token = ""
+    try:
+        _, token = services.rotate_key(key=key)
+    except ConfigError as error:
+        messages.error(request, str(error))
+    return _keys_page(request, KeyForm(user=request.user), token)
+
+
+def _keys_page(request: UserRequest, form: KeyForm, token: str) -> HttpResponse:
     own = request.user.api_keys.select_related("team")
     return render(request, "accounts/keys.html", {"form": form, "keys": own, "token": token})
 
@@ -54,6 +73,6 @@ def keys(request: UserRequest) -> HttpResponse:
 @allowed("settings.keys")
 def revoke(request: UserRequest, key_id: uuid.UUID) -> HttpResponse:
     key = get_object_or_404(ApiKey, id=key_id, user=request.user)
-    services.revoke_key(key)
+    services.revoke_key(key, by=request.user)
     messages.success(request, f"The key {key.name} is revoked. It stops working now.")
     return redirect("accounts:keys")

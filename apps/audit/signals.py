@@ -13,7 +13,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from apps.accounts.lockout import username
-from apps.accounts.services import key_made, key_revoked
+from apps.accounts.services import house_changed, key_made, key_revoked
 from apps.audit.services import record
 
 if TYPE_CHECKING:
@@ -58,8 +58,13 @@ def make_key(key: ApiKey, **_: Any) -> None:
 
 
 @receiver(key_revoked)
-def revoke_key(key: ApiKey, **_: Any) -> None:
-    record("key.revoked", actor=key.user, team=key.team, thing=key)
+def revoke_key(key: ApiKey, by: User, **_: Any) -> None:
+    record("key.revoked", actor=by, team=key.team, thing=key, owner=key.user.email)
+
+
+@receiver(house_changed)
+def change_house(action: str, actor: User, thing: Any, summary: dict[str, Any], **_: Any) -> None:
+    record(action, actor=actor, thing=thing, **summary)
 
 
 @receiver(post_save, sender=LogEntry)

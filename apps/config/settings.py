@@ -30,6 +30,7 @@ ASSAY_ENCRYPTION_KEY = env.secret("ASSAY_ENCRYPTION_KEY", _kept)
 # --- choices ---------------------------------------------------------------------------------
 DEBUG = env.flag("ASSAY_DEBUG")
 ASSAY_HTTPS = env.flag("ASSAY_HTTPS")
+ASSAY_DJANGO_ADMIN = env.flag("ASSAY_DJANGO_ADMIN", default=DEBUG)
 ASSAY_PORT = env.whole("ASSAY_PORT", 8000)
 ASSAY_FOUR_EYES = env.flag("ASSAY_FOUR_EYES")
 ASSAY_MAX_UPLOAD_BYTES = env.whole("ASSAY_MAX_UPLOAD_BYTES", 5 * 2**30)

@@ -65,7 +65,7 @@ SECTIONS: tuple[Section, ...] = (
         "House",
         (
             Entry("Audit", "/audit/", icon="shield-check", action="audit.view"),
-            Entry("People", "/admin/", icon="users", action="users.manage"),
+            Entry("People", "/people/", icon="users", action="users.manage"),
             Entry("Settings", "/settings/", icon="settings"),
             Entry("API", "/api/docs/", icon="api"),
         ),

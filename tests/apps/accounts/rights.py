@@ -1,5 +1,7 @@
 """What the test of rights needs of this app: for each kind of address, a thing of Alice's."""
 
+from uuid import UUID
+
 from apps.accounts.services import make_key
 
 
@@ -10,3 +12,6 @@ def _key(people):
 
 OBJECTS = {"accounts:key_id": _key}
 PERSONAL = {"accounts:key_id"}  # Alice's alone: Bob finds none either
+# Nobody's own: an admin sees all of them, and others none.
+_NOBODY = UUID("00000000-0000-4000-8000-000000000000")
+OPEN = {"people:person_id": _NOBODY, "people:team_id": _NOBODY, "people:key_id": _NOBODY}
