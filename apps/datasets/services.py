@@ -221,6 +221,7 @@ def _start_check(
         team=version.team,
         user=user,
         params={"version": str(version.pk)},
+        solution=version.dataset.solution,
     )
     DatasetVersion.objects.filter(pk=version.pk).update(
         mapping=chosen, state=VersionState.CHECKING, job=job, error="", issues=[], n_issues=0

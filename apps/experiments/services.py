@@ -140,6 +140,7 @@ def _enqueue(run: TrainingRun, user: User) -> None:
         user=user,
         params={"run": str(run.pk)},
         queue=found.queue,
+        solution=run.solution,
     )
     run.save(update_fields=["job"])
     record(

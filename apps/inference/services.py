@@ -133,6 +133,7 @@ def _enqueue(prediction: Prediction, user: User) -> None:
         user=user,
         params={"prediction": str(prediction.pk)},
         queue=found.queue,
+        solution=prediction.solution,
     )
     prediction.save(update_fields=["job"])
     record(
@@ -169,6 +170,7 @@ def start_explaining(*, user: User, prediction: Prediction, row: int) -> Job:
         user=user,
         params=params,
         queue=find_solution(prediction.solution).queue,
+        solution=prediction.solution,
     )
 
 

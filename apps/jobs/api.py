@@ -42,9 +42,10 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     class Meta:
         model = Job
         fields: ClassVar = [
-            "id", "url", "kind", "title", "queue", "state", "percent", "stage", "done", "total",
-            "note", "rate", "eta_s", "attempt", "max_attempts", "cancel_requested", "error",
-            "result_url", "stages", "peak_memory_mb", "created_at", "started_at", "finished_at",
+            "id", "url", "kind", "title", "solution", "queue", "state", "percent", "stage",
+            "done", "total", "note", "rate", "eta_s", "attempt", "max_attempts", "cancel_requested",
+            "error", "result_url", "stages", "peak_memory_mb", "created_at", "started_at",
+            "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -62,7 +63,7 @@ class JobViewSet(ReadOnlyModelViewSet[Job]):
 
     queryset = Job.objects.none()
     actions_needed: ClassVar = {"GET": "jobs.view", "cancel": "jobs.cancel", "retry": "jobs.retry"}
-    filterset_fields: ClassVar = ["state", "kind"]
+    filterset_fields: ClassVar = ["state", "kind", "solution", "queue"]
 
     def get_queryset(self) -> JobQuerySet:
         user: Any = self.request.user

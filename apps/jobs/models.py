@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -45,6 +47,7 @@ class Job(TeamOwned):
 
     kind = models.CharField(max_length=32, db_index=True)
     title = models.CharField(max_length=200)
+    solution = models.CharField(max_length=32, blank=True, db_index=True)
     queue = models.CharField(max_length=8, default="cpu", choices=[("cpu", "CPU"), ("gpu", "GPU")])
     params = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED, db_index=True)
@@ -130,3 +133,42 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class Process(models.Model):
+    """A worker or the beat, as it last told of itself every few seconds.
+
+    `pool` holds the names under which its processes claim jobs. A row that is not renewed is of
+    a process that was killed; one that stops takes its row with it.
+    """
+
+    name = models.CharField(max_length=120, primary_key=True)
+    kind = models.CharField(max_length=8, choices=[("worker", "Worker"), ("beat", "Beat")])
+    queues = models.JSONField(default=list)
+    pool = models.JSONField(default=list)
+    version = models.CharField(max_length=32, blank=True)
+    memory_mb = models.FloatField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering: ClassVar = ["kind", "name"]
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was heard of lately enough."""
+        return self.seen_at > timezone.now() - patience()
+
+    @property
+    def n_places(self) -> int:
+        """How many jobs it can run at once: its children, or itself where it has none."""
+        return max(1, len(self.pool) - 1)
+
+
+def patience() -> timedelta:
+    """Return for how long a process may be silent before it counts as gone."""
+    return timedelta(seconds=max(30.0, 4 * settings.ASSAY_JOB_REAP_S))

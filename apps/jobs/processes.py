@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import structlog
-from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import (
+    beat_init,
+    celeryd_after_setup,
+    worker_process_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from django.db import DatabaseError
 from django.db.models import F
 
+from apps.jobs import presence
 from apps.jobs.models import Job, State
+from apps.jobs.names import worker_name
 from apps.jobs.reaper import keep_reaping, reap_once
-from apps.jobs.runner import worker_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +35,19 @@ _stop = threading.Event()
 @beat_init.connect
 def start_reaper_in_beat(**_: Any) -> None:
     """Reap from the process that always runs, even while no worker does."""
+    presence.begin("beat", ())
     _start("reaper", keep_reaping, _stop)
+
+
+@celeryd_after_setup.connect
+def know_queues(instance: Any, **_: Any) -> None:
+    """Remember which queues were asked for, to tell them with each sign of life."""
+    presence.begin("worker", instance.app.amqp.queues.consume_from)
+
+
+@worker_shutdown.connect
+def leave(**_: Any) -> None:
+    presence.leave()
 
 
 @worker_ready.connect

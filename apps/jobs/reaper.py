@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from apps.jobs import presence
 from apps.jobs.ending import tell_end
 from apps.jobs.models import Job, JobEvent, State
 from apps.jobs.services import dispatch
@@ -101,6 +102,7 @@ def reap_once(*, resend_after_s: float | None = None) -> None:
     """Reap, and leave no connection open that a forked child could inherit."""
     with _round:
         try:
+            presence.tell()
             reap(resend_after_s=resend_after_s)
         except DatabaseError as error:
             _log.warning("reaper could not read", error=str(error))

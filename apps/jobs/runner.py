@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from apps.jobs import registry
 from apps.jobs.ending import tell_end
 from apps.jobs.heartbeat import Heartbeat
 from apps.jobs.models import ENDED, Job, JobEvent, State
+from apps.jobs.names import worker_name
 from apps.jobs.progress import JobRun, LostLeaseError
 from apps.jobs.services import BLANK_PROGRESS, dispatch
 from ml_core.errors import AssayError, CancelledError, DataError, JobError
@@ -60,11 +60,6 @@ def claim(job_id: uuid.UUID) -> Job | None:
         **BLANK_PROGRESS,
     )
     return Job.objects.select_related("team", "created_by").get(id=job_id) if taken else None
-
-
-def worker_name(process: int) -> str:
-    """Name a process of this machine as the rows of its jobs do."""
-    return f"{socket.gethostname()}:{process}"[-120:]
 
 
 def _work(job: Job) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("assay.jobs")
 
 
-def enqueue(
+def enqueue(  # noqa: PLR0913  what, for whom, and where
     *,
     kind: str,
     title: str,
@@ -31,6 +31,7 @@ def enqueue(
     user: User | None,
     params: Mapping[str, Any],
     queue: Literal["cpu", "gpu"] = "cpu",
+    solution: str = "",
 ) -> Job:
     """Put work into a queue; a worker is told when the caller's transaction has committed."""
     job = Job.objects.create(
@@ -40,6 +41,7 @@ def enqueue(
         created_by=user,
         params=dict(params),
         queue=queue,
+        solution=solution,
     )
     # Robust: the row is there by now, and a caller who hears of an error would undo its files.
     transaction.on_commit(lambda: dispatch(job), robust=True)

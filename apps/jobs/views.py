@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST
 from apps.accounts.policies import UserRequest, allowed, can, require
 from apps.jobs import services
 from apps.jobs.forms import JobFilter
-from apps.jobs.models import Job, JobQuerySet
+from apps.jobs.models import Job, State
+from apps.jobs.queues import Queue, is_served, processes, queues
 from ml_core.errors import JobError
 
 if TYPE_CHECKING:
@@ -29,10 +30,25 @@ STOP_POLLING = 286  # htmx's way to be told that nothing more will come
 
 @allowed("jobs.view")
 def index(request: UserRequest) -> HttpResponse:
-    form = JobFilter(request.GET)
-    jobs = _filtered(Job.objects.visible_to(request.user).select_related("created_by"), form)
+    visible = Job.objects.visible_to(request.user)
+    form = JobFilter(request.GET, jobs=visible)
+    jobs = form.narrow(visible).select_related("created_by")
     page = Paginator(jobs, 25).get_page(request.GET.get("page"))
     return render(request, "jobs/index.html", {"page_obj": page, "form": form})
+
+
+@allowed("jobs.view")
+def workers(request: UserRequest) -> HttpResponse:
+    """Who works, on what, and what waits; a job of another team has no title here."""
+    heard = processes()
+    running = Job.objects.filter(state=State.RUNNING).only("pk", "title", "worker", "team_id")
+    mine = set(Job.objects.visible_to(request.user).open().values_list("pk", flat=True))
+    shown = [
+        (process, [(job, job.pk in mine) for job in running if job.worker in process.pool])
+        for process in heard
+    ]
+    template = "jobs/_workers.html" if request.headers.get("HX-Request") else "jobs/workers.html"
+    return render(request, template, {"processes": shown, "queues": queues(heard)})
 
 
 @allowed("jobs.view")
@@ -79,18 +95,11 @@ def _job(request: HttpRequest, job_id: uuid.UUID) -> Job:
     return job
 
 
-def _filtered(jobs: JobQuerySet, form: JobFilter) -> JobQuerySet:
-    if not form.is_valid():
-        return jobs
-    state, words = form.cleaned_data["state"], form.cleaned_data["q"]
-    if state:
-        jobs = jobs.open() if state == "open" else jobs.filter(state=state)
-    return jobs.filter(title__icontains=words) if words else jobs
-
-
 def _context(request: UserRequest, job: Job) -> dict[str, object]:
+    is_stuck = job.state == State.QUEUED and not is_served(job.queue)
     return {
         "job": job,
+        "unserved": Queue(job.queue) if is_stuck else None,
         "events": job.events.order_by("-id")[:N_LOG_LINES],  # the newest first
         "may_cancel": job.can_be_cancelled and can(request.user, "jobs.cancel"),
         "may_retry": job.can_be_retried and can(request.user, "jobs.retry"),
