@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 FAST := not e2e and not services and not slow and not gpu and not cudasim
 
-.PHONY: help run test check fast bench test-cudasim test-nojit test-gpu lock format setup setup-dev
+.PHONY: help run test test-servers check fast bench test-cudasim test-nojit test-gpu lock format setup setup-dev
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -15,6 +15,9 @@ run: ## Set up all it needs, then run the product in the foreground
 
 test: ## Set up all they need, then run all tests, those with a browser too
 	@scripts/test.sh
+
+test-servers: setup-dev ## Run all tests again on PostgreSQL and Redis, started for them
+	@SERVERS=1 scripts/test.sh
 
 check: setup-dev ## Am I done? Format, lint, types, imports, migrations, fast tests
 	.venv/bin/ruff format --check .

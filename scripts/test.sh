@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Set up all that the tests need, then run them: fast ones in parallel, the rest one by one.
+# With SERVERS=1 all of them work on PostgreSQL and Redis, else on SQLite and files, except for a
+# part of the fast ones, which runs on both.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh dev || exit 1
@@ -23,17 +25,26 @@ log="$(mktemp -d)"
 trap 'rm -rf "$log"' EXIT
 status=0
 
+servers=()
+[ -n "${SERVERS:-}" ] && servers=(.venv/bin/python -m tests.servers)
+
 phase() { # name, arguments of pytest
     local name="$1"
     shift
     echo "== $name"
-    .venv/bin/pytest "$@" < /dev/null 2>&1 | tee "$log/$name"
+    "${servers[@]}" .venv/bin/pytest "$@" < /dev/null 2>&1 | tee "$log/$name"
     local code="${PIPESTATUS[0]}"
     # 5: nothing collected, as in a folder whose tests are all of another phase.
     [ "$code" = 0 ] || [ "$code" = 5 ] || status=1
 }
 
-phase parallel -n 2 -m "not e2e and not services and not gpu and not cudasim" tests
+FAST="not e2e and not services and not gpu and not cudasim"
+phase parallel -n 2 -m "$FAST" tests
+if [ -z "${SERVERS:-}" ] && command -v redis-server >/dev/null; then
+    servers=(.venv/bin/python -m tests.servers)
+    phase servers -n 2 -m "$FAST" tests/apps
+    servers=()
+fi
 if [ -d tests/kernels ]; then
     NUMBA_ENABLE_CUDASIM=1 phase simulator -m "cudasim" tests/kernels
 fi
@@ -47,7 +58,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 echo
 echo "== Summary"
-for name in parallel simulator alone; do
+for name in parallel servers simulator alone; do
     [ -f "$log/$name" ] && printf '%-10s %s\n' "$name" "$(tail -n 1 "$log/$name")"
 done
 # The last line is pytest's own.

@@ -8,6 +8,13 @@ import tempfile
 
 _HOME = tempfile.mkdtemp(prefix="assay-test-")
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+# `python -m tests.servers` has started them; each process of tests has a Redis to itself.
+_POSTGRES, _REDIS = (os.environ.get(f"ASSAY_TEST_{name}") for name in ("POSTGRES", "REDIS"))
+_SERVERS = {}
+if _POSTGRES and _REDIS:
+    _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    _SERVERS["DATABASE_URL"] = f"{_POSTGRES}/postgres"
+    _SERVERS["ASSAY_BROKER_URL"] = f"{_REDIS}/{_number}"
 os.environ.update(
     ASSAY_HOME=_HOME,
     ASSAY_SECRET_KEY="only-for-tests-" + "x" * 50,
@@ -21,6 +28,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     YOLO_OFFLINE="true",
     NUMBA_THREADING_LAYER="workqueue",
+    **_SERVERS,
 )
 
 from apps.config.settings import *  # noqa: E402, F403
@@ -30,4 +38,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads and other processes of a test see what the test sees.
     DATABASES["default"]["TEST"] = {"NAME": f"{_HOME}/test.sqlite3"}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if not _SERVERS:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

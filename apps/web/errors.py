@@ -17,6 +17,7 @@ from django.core.exceptions import (
     TooManyFilesSent,
     ValidationError,
 )
+from django.db import DataError as UnstorableError
 from django.http import Http404, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions as drf
@@ -135,6 +136,7 @@ INVALID = Problem(
     "invalid",
     "Correct them and send it again.",
 )
+UNSTORABLE = replace(INVALID, detail="A value cannot be stored as it is. Nothing was changed.")
 LOGIN_NEEDED = Problem(
     401,
     "Not logged in",
@@ -165,6 +167,7 @@ _OF_DJANGO: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem],
     (PermissionDenied, FORBIDDEN),
     ((RequestDataTooBig, TooManyFilesSent, TooManyFieldsSent), TOO_LARGE),
     (SuspiciousOperation, BAD_REQUEST),
+    (UnstorableError, UNSTORABLE),
 )
 
 _OF_OURS: tuple[tuple[type[AssayError], int, str, str, str], ...] = (

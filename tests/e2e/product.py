@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Self
 import psutil
 import requests
 
+from tests.databases import own_services
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
@@ -72,7 +74,7 @@ class Product:
             "DJANGO_SETTINGS_MODULE": "apps.config.settings",
             "PYTHONPATH": str(ROOT),
         }
-        return {**kept, **_LIMITS, **own, **extra}
+        return {**kept, **_LIMITS, **own, **own_services(), **extra}
 
     def __enter__(self) -> Self:
         try:

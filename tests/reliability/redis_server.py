@@ -23,7 +23,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     port = free_port()
     command = [
         program, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-        "--appendonly", "no", "--dir", str(folder),
+        "--appendonly", "no", "--databases", "256", "--dir", str(folder),
     ]  # fmt: skip
     with (folder / "redis.log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  our own command

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import psutil
 from polars.testing import assert_frame_equal
 
+from tests.databases import query
 from tests.e2e.product import wait_for
 from tests.reliability.conftest import SMALL_NET
 
 if TYPE_CHECKING:
-    from tests.e2e.product import Product
     from tests.e2e.rest import Rest
     from tests.reliability.conftest import Bench
 
@@ -34,12 +32,6 @@ def in_the_middle(rest: Rest, job_id: str, stage: str, least: float = 0.0) -> An
 def rows_of(rest: Rest, prediction: str) -> pl.DataFrame:
     """Return all rows of a result, as they are downloaded."""
     return pl.read_parquet(io.BytesIO(rest.content(f"predictions/{prediction}/download.parquet")))
-
-
-def query(product: Product, sql: str, *values: str) -> list[tuple]:
-    """Ask the database of the product, which is SQLite here, without the product's own code."""
-    with closing(sqlite3.connect(f"file:{product.home}/db.sqlite3?mode=ro", uri=True)) as database:
-        return database.execute(sql, values).fetchall()
 
 
 def test_scoring_goes_on_after_the_worker_was_killed_and_no_row_is_lost_or_doubled(

@@ -7,6 +7,7 @@ import json
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as FormError
+from django.db import DataError as UnstorableError
 from django.http import Http404, HttpResponse
 from django.test import Client, RequestFactory
 from rest_framework import exceptions as drf
@@ -40,6 +41,7 @@ KNOWN = [
     (PermissionDenied(), 403, "not-allowed"),
     (RequestDataTooBig(), 413, "too-large"),
     (SuspiciousOperation(), 400, "bad-request"),
+    (UnstorableError("unsupported Unicode escape sequence"), 400, "invalid"),
     (FormError({"name": ["Too long."]}), 400, "invalid"),
     (drf.ValidationError({"name": ["Too long."]}), 400, "invalid"),
     (drf.Throttled(wait=7), 429, "throttled"),
