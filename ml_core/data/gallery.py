@@ -1,22 +1,29 @@
-"""Check an archive of pictures as a table of them, picture by picture."""
+"""Check an archive of pictures as a table of them, picture by picture and sound by sound."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ml_core.data.labels.read import image_column, read_labelled
+from ml_core.data.labels.read import read_labelled
 from ml_core.data.pictures import read_picture
+from ml_core.data.sounds import read_sound
 from ml_core.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ml_core.data.labels.read import Files
     from ml_core.data.schema import Schema
     from ml_core.data.validate import Checker
     from ml_core.errors import Issue
     from ml_core.typing import Frame
+
+
+_READERS: Mapping[str, Callable[[bytes, str], object]] = {
+    "image": read_picture,
+    "audio": read_sound,
+}
 
 
 def check_gallery(
@@ -27,26 +34,31 @@ def check_gallery(
 ) -> Frame:
     """Return the rows of an archive; what is wrong with them is told to the checker.
 
-    Each picture is decoded once, so none that is ready can fail later. `progress` gets pictures
-    so far and the share done; it may raise to stop.
+    Each picture and sound is decoded once, so none that is ready can fail later. `progress` gets
+    files so far and the share done; it may raise to stop.
     Raises: DataError: if there is no picture, or the table beside them cannot be read.
     """
     raw, _, issues = read_labelled(files, schema)
     frame = checker.add(raw)
     for issue in issues:
         checker.tell(issue)
-    names = frame[image_column(schema).name].to_list()
-    first = {name: row for row, name in reversed(list(enumerate(names, 1))) if name}
-    for done, (name, row) in enumerate(sorted(first.items(), key=lambda pair: pair[1]), 1):
-        for issue in _faults(files, name, image_column(schema).name, row):
-            checker.tell(issue)
+    first: dict[tuple[str, str], int] = {}
+    for column in [c for c in schema.columns if c.kind in _READERS and c.name in frame.columns]:
+        for row, name in enumerate(frame[column.name], 1):
+            if name:
+                first.setdefault((column.name, name), row)
+    kinds = {column.name: column.kind for column in schema.columns}
+    ordered = sorted(first.items(), key=lambda pair: pair[1])
+    for done, ((column_name, name), row) in enumerate(ordered, 1):
+        for issue in _faults(files, name, kinds[column_name]):
+            checker.tell(replace(issue, column=column_name, row=row))
         progress(done, done / len(first))
     return frame
 
 
-def _faults(files: Files, name: str, column: str, row: int) -> list[Issue]:
+def _faults(files: Files, name: str, kind: str) -> tuple[Issue, ...]:
     try:
-        read_picture(files.read(name), name)
+        _READERS[kind](files.read(name), name)
     except DataError as error:
-        return [replace(issue, column=column, row=row) for issue in error.issues]
-    return []
+        return error.issues
+    return ()
