@@ -52,6 +52,7 @@ def questions(folder: Path, part: str) -> pl.DataFrame:
             "question": [row[0] for row in rows],
             "answer": [row[1] for row in rows],
             "kind": [None] * len(rows),
+            "sound": [None] * len(rows),
         },
         schema=dict.fromkeys(SCHEMA.names, pl.String),
     )

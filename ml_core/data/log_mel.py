@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,10 @@ def fitted(mels: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
 @cache
 def _triangles(rate: int, n_fft: int) -> NDArray[np.float64]:
     """Return the weight of each frequency for each mel. Shapes: -> (40, n_fft / 2 + 1)."""
-    ends = 2595 * np.log10(1 + np.array([_LOWEST_HZ, _HIGHEST_HZ]) / 700)
-    hertz = 700 * (10 ** (np.linspace(*ends, N_MELS + 2) / 2595) - 1)
+    first, last = (2595 * math.log10(1 + hertz / 700) for hertz in (_LOWEST_HZ, _HIGHEST_HZ))
+    hertz = 700 * (10 ** (np.linspace(first, last, N_MELS + 2) / 2595) - 1)
     frequency = np.fft.rfftfreq(n_fft, 1 / rate)
     low, middle, high = (hertz[i : i + N_MELS, None] for i in range(3))
     rising, falling = (frequency - low) / (middle - low), (high - frequency) / (high - middle)
-    return np.maximum(0.0, np.minimum(rising, falling))
+    weights: NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling))
+    return weights

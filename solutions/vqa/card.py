@@ -10,3 +10,7 @@ LIMITS = (
     "Where it looked is the attention of its last step: a hint, not a proof.",
     "Blind accuracy says how far the questions alone lead; only what is above it was seen.",
 )
+SOUND_LIMIT = (
+    "It tells pitch and time of sounds, no speech. What is longer than all it learnt from is heard "
+    "up to there, and the share left out lowers its confidence."
+)

@@ -25,6 +25,22 @@ class VqaOptions(Options):
     image_size: Literal[64, 96, 128] = Field(
         64, title="Side of the picture (px)", description="Pictures are made square of this side."
     )
+    picture_encoder: Literal["own", "efficientnet_lite0"] = Field(
+        "own",
+        title="What sees",
+        description=(
+            "own: a small network learnt from your pictures alone, best for drawings. "
+            "efficientnet_lite0: frozen layers that learnt from ImageNet, for few photographs."
+        ),
+    )
+    text_encoder: Literal["own", "minilm"] = Field(
+        "own",
+        title="What reads",
+        description=(
+            "own: the words of your questions alone. minilm: a frozen text network that knows "
+            "English words it has not met here; it needs the extra vqa, and 91 MB in each model."
+        ),
+    )
     width: int = Field(
         64,
         ge=16,

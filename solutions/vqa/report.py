@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from solutions.api import Predictions, Predictor, TableBatch
 
 N_ANSWERS = 20
+SECONDS_A_TOKEN = 4 / 50  # the ear makes one token of four frames
 
 
 def report(predictions: Predictions, batch: TableBatch) -> Report:
@@ -34,6 +35,10 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
             hint=f"Confidence below {predictions.facts.get('abstain_below')}",
         ),
     ]  # fmt: skip
+    if not predictions.facts.get("hears") and batch.targets["sound"].is_not_null().any():
+        blocks.append(
+            Text("Not heard", "This model learnt from no sounds. Those given were not heard.")
+        )
     measured = figures(predictions, batch)
     if measured:
         blocks.append(
@@ -94,7 +99,7 @@ def _blocks(told: Mapping[str, object], one: TableBatch) -> list[Block]:
     guess, confidence = str(told["guess"]), float(str(told["confidence"]))
     others = [(str(a), float(p)) for a, p in json.loads(str(told["others"]))]
     words = f"Not sure enough; the best guess is “{guess}”." if told["alert"] else f"“{guess}”."
-    return [
+    blocks: list[Block] = [
         Picture(
             str(one.targets["question"][0]), name, width, height,
             heat=json.loads(str(told["looked"])),
@@ -106,3 +111,14 @@ def _blocks(told: Mapping[str, object], one: TableBatch) -> list[Block]:
             ("", ".1%"),
         ),
     ]  # fmt: skip
+    if told["listened"]:
+        blocks.append(_listened(json.loads(str(told["listened"]))))
+    return blocks
+
+
+def _listened(shares: Sequence[float]) -> Chart:
+    moments = [round(index * SECONDS_A_TOKEN, 2) for index in range(len(shares))]
+    return Chart(
+        "When it listened", [Series("attention", moments, list(shares))], x_title="seconds",
+        y_title="from least to most", hint="High is when the words listened in their last step.",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a question is: a picture, words, and the answer where somebody knows it."""
+"""What a question is: a picture, perhaps a sound, words, and the answer where somebody knows it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ SCHEMA = Schema(
         Column(
             "kind", "category", "Kind of question", "Such as count or colour; for the report only.",
             required=False, nullable=True, aliases=("type", "question_type"),
+        ),
+        Column(
+            "sound", "audio", "Sound", "A WAV of at most 30 s to listen to, if there is one.",
+            required=False, nullable=True, aliases=("audio", "clip", "sound_file"),
         ),
     )
 )  # fmt: skip

@@ -1,10 +1,10 @@
-"""Draw scenes and ask about them: counts, colours, shapes, relations, negation, and traps.
+"""Draw scenes and ask about them: counts, colours, shapes, relations, negation, sounds and traps.
 
-    python -m solutions.vqa.simulate --pictures 2000 --seed 1 --out scenes.zip
+    python -m solutions.vqa.simulate --pictures 2000 --sounds 0.5 --seed 1 --out scenes.zip
 
 Colours and shapes are drawn at random, but for pairs that may be held back (`UNSEEN_PAIRS`), and
 questions come in several wordings, the last of each held back. So a model can be measured on
-combinations and wordings that it has never met.
+combinations and wordings that it has never met. A share of scenes comes with a clip of beeps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import csv
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,11 @@ from PIL import Image, ImageDraw
 
 from ml_core.data.archive import write_archive
 from ml_core.seed import generator
+from solutions.vqa import beeps
 from solutions.vqa.schema import CANNOT_TELL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
 
@@ -34,8 +35,10 @@ COLOURS = {
     "yellow": (240, 200, 20), "purple": (136, 60, 190),
 }  # fmt: skip
 SHAPES = ("circle", "square", "triangle")
+PAIRS = tuple((colour, shape) for colour in COLOURS for shape in SHAPES)
 UNSEEN_PAIRS = frozenset({("red", "triangle"), ("blue", "circle"), ("yellow", "square")})
 MOST_THINGS = 4
+UNHEARD = 0.15  # share of questions about a sound that come without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,12 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with its answer; `kind` is what it tests."""
+    """A question with its answer; `kind` is what it tests, `sound` the file to listen to."""
 
     kind: str
     question: str
     answer: str
+    sound: str = ""
 
 
 # The last wording of each kind is held back for the measurement of unseen wordings.
@@ -133,34 +137,57 @@ def draw(things: Iterable[Thing], ground: tuple[int, int, int] = (245, 245, 240)
 
 
 def ask(
-    things: Sequence[Thing], draws: np.random.Generator, wordings: slice = slice(0, 2)
+    things: Sequence[Thing],
+    draws: np.random.Generator,
+    wordings: slice = slice(0, 2),
+    pairs: Sequence[tuple[str, str]] = PAIRS,
 ) -> list[Asked]:
-    """Ask one question of each kind; what cannot be told has that as its answer."""
+    """Ask one question of each kind; what cannot be told has that as its answer.
+
+    No question names a pair of colour and shape beyond `pairs`: what is held back from pictures
+    only would be learnt as what is never there.
+    """
     return [
-        _ask_one(kind, things, draws, WORDINGS[kind][wordings])
+        _ask_one(kind, things, draws, WORDINGS[kind][wordings], pairs)
         for kind in WORDINGS
         if kind != "relation" or len(things) > 1
     ]
 
 
 def _ask_one(
-    kind: str, things: Sequence[Thing], draws: np.random.Generator, wordings: Sequence[str]
-) -> Asked:
+    kind: str, things: Sequence[Thing], draws: np.random.Generator, wordings: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+) -> Asked:  # fmt: skip
     words = wordings[int(draws.integers(len(wordings)))]
     shape = SHAPES[int(draws.integers(len(SHAPES)))]
     colour = list(COLOURS)[int(draws.integers(len(COLOURS)))]
     if kind in ("exists", "negation"):
-        return _existence(kind, things, draws, words, (colour, shape))
+        return _existence(kind, things, draws, words, pairs[int(draws.integers(len(pairs)))])
     if kind == "count":
         n_such = sum(thing.shape == shape for thing in things)
         return Asked(kind, words.format(s=shape), str(n_such))
     if kind == "relation":
         return _relation(things, draws, words)
     if kind == "colour":
-        found = {thing.colour for thing in things if thing.shape == shape}
-        return _only(kind, words.format(s=shape), found)
-    found = {thing.shape for thing in things if thing.colour == colour}
-    return _only(kind, words.format(c=colour), found)
+        found = _sets((thing.shape, thing.colour) for thing in things)
+        asked = _mostly_told(draws, found, shape)
+        return _only(kind, words.format(s=asked), found.get(asked, set()))
+    found = _sets((thing.colour, thing.shape) for thing in things)
+    asked = _mostly_told(draws, found, colour)
+    return _only(kind, words.format(c=asked), found.get(asked, set()))
+
+
+def _sets(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, set()).add(value)
+    return found
+
+
+def _mostly_told(draws: np.random.Generator, found: Mapping[str, set[str]], other: str) -> str:
+    """Ask for what can be told, if anything can, two times of three."""
+    told = [key for key, values in found.items() if len(values) == 1]
+    return str(draws.choice(told)) if told and draws.random() < 2 / 3 else other
 
 
 def _existence(
@@ -182,6 +209,28 @@ def _relation(things: Sequence[Thing], draws: np.random.Generator, words: str) -
     return Asked("relation", question, "yes" if RELATIONS[name](first, second) else "no")
 
 
+def ask_of_sound(
+    things: Sequence[Thing],
+    clip: Sequence[beeps.Beep],
+    draws: np.random.Generator,
+    wordings: slice = slice(0, 2),
+) -> list[Asked]:
+    """Ask one question of each kind about a clip, one of them beside the scene."""
+    shape = SHAPES[int(draws.integers(len(SHAPES)))]
+    n_such = sum(thing.shape == shape for thing in things)
+    answers = {
+        "beeps": str(len(clip)),
+        "pitch": beeps.pitch_of(clip),
+        "more_beeps": "yes" if len(clip) > n_such else "no",
+    }
+    asked = []
+    for kind, answer in answers.items():
+        words = beeps.WORDINGS[kind][wordings]
+        question = words[int(draws.integers(len(words)))].format(s=shape)
+        asked.append(_only(kind, question, {answer} if answer else set()))
+    return asked
+
+
 def _only(kind: str, question: str, found: set[str]) -> Asked:
     """Answer what is one; of none or several nobody can tell."""
     if len(found) == 1:
@@ -190,28 +239,48 @@ def _only(kind: str, question: str, found: set[str]) -> Asked:
 
 
 def scenes(
-    n_pictures: int, seed: int, *, pairs: str = "seen", wordings: str = "seen"
+    n_pictures: int, seed: int, *, pairs: str = "seen", wordings: str = "seen", sounds: float = 0.0
 ) -> tuple[dict[str, bytes], list[tuple[str, Asked]]]:
-    """Return pictures by name, and questions with the picture they are about.
+    """Return files by name, and questions with the picture they are about.
 
     With `pairs="unseen"` each scene has only colour and shape pairs that are else held back;
     "all" holds nothing back. With `wordings="unseen"` each question is in the held back words.
+    `sounds` is the share of scenes that come with a clip of beeps.
     """
-    every = [(colour, shape) for colour in COLOURS for shape in SHAPES]
     chosen = {
-        "seen": [p for p in every if p not in UNSEEN_PAIRS],
-        "unseen": [p for p in every if p in UNSEEN_PAIRS],
-        "all": every,
+        "seen": [p for p in PAIRS if p not in UNSEEN_PAIRS],
+        "unseen": [p for p in PAIRS if p in UNSEEN_PAIRS],
+        "all": list(PAIRS),
     }[pairs]
     which = {"seen": slice(0, 2), "unseen": slice(2, 3), "all": slice(0, 3)}[wordings]
     draws = generator(seed, "scenes", pairs, wordings)
-    pictures, asked = {}, []
+    noises = generator(seed, "beeps", pairs, wordings)
+    files, asked = {}, []
     for index in range(n_pictures):
         things = scene(draws, chosen) if len(chosen) >= MOST_THINGS else scene_of_few(draws, chosen)
         name = f"images/{index:05d}.png"
-        pictures[name] = draw(things)
-        asked += [(name, one) for one in ask(things, draws, which)]
-    return pictures, asked
+        files[name] = draw(things)
+        told = ask(things, draws, which, chosen)
+        if noises.random() < sounds:
+            sound = f"sounds/{index:05d}.wav"
+            clip = beeps.beeps(noises)
+            files[sound] = beeps.sound_of(clip, noises)
+            told = _with_sound(told, ask_of_sound(things, clip, noises, which), sound, noises)
+        asked += [(name, one) for one in told]
+    return files, asked
+
+
+def _with_sound(
+    seen: Sequence[Asked], heard: Sequence[Asked], sound: str, draws: np.random.Generator
+) -> list[Asked]:
+    """Give all questions the sound, but for some that need it: nobody can tell those."""
+    told = [replace(one, sound=sound) for one in seen]
+    for one in heard:
+        if draws.random() < UNHEARD:
+            told.append(replace(one, kind="unanswerable", answer=CANNOT_TELL))
+        else:
+            told.append(replace(one, sound=sound))
+    return told
 
 
 def scene_of_few(draws: np.random.Generator, pairs: Sequence[tuple[str, str]]) -> list[Thing]:
@@ -223,25 +292,26 @@ def scene_of_few(draws: np.random.Generator, pairs: Sequence[tuple[str, str]]) -
     return things
 
 
-def pack(pictures: dict[str, bytes], asked: Iterable[tuple[str, Asked]], path: Path) -> None:
-    """Write pictures and questions as a ZIP that is the same each time."""
+def pack(files: dict[str, bytes], asked: Iterable[tuple[str, Asked]], path: Path) -> None:
+    """Write pictures, sounds and questions as a ZIP that is the same each time."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("picture", "question", "answer", "kind"))
-    writer.writerows((name, one.question, one.answer, one.kind) for name, one in asked)
-    write_archive(path, {**pictures, "questions.csv": table.getvalue().encode()})
+    writer.writerow(("picture", "question", "answer", "kind", "sound"))
+    writer.writerows((name, one.question, one.answer, one.kind, one.sound) for name, one in asked)
+    write_archive(path, {**files, "questions.csv": table.getvalue().encode()})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write scenes to a file."""
     parser = argparse.ArgumentParser(description="Draw scenes and ask about them.")
     parser.add_argument("--pictures", type=int, default=2000)
+    parser.add_argument("--sounds", type=float, default=0.0, help="share of scenes with beeps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
-    pictures, asked = scenes(args.pictures, args.seed)
-    pack(pictures, asked, args.out)
-    sys.stdout.write(f"{len(pictures):,} pictures, {len(asked):,} questions: {args.out}\n")
+    files, asked = scenes(args.pictures, args.seed, sounds=args.sounds)
+    pack(files, asked, args.out)
+    sys.stdout.write(f"{args.pictures:,} pictures, {len(asked):,} questions: {args.out}\n")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml_core.nn.word_encoder import PAD, UNKNOWN
+from ml_core.nn.special_ids import PAD, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,11 +45,13 @@ def to_ids(questions: Sequence[str], known: Sequence[str]) -> NDArray[np.int64]:
     return ids
 
 
-def known_share(ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the share of a question's words that were seen in training.
+def known_share(questions: Sequence[str], is_known: Callable[[str], bool]) -> NDArray[np.float64]:
+    """Return the share of a question's words that are known, and not left out at the end.
 
-    Shapes: (n, 32) -> (n,).
+    Shapes: n questions -> (n,).
     """
-    n_words = np.maximum(1, (ids != PAD).sum(axis=1))
-    share: NDArray[np.float64] = (ids > UNKNOWN).sum(axis=1) / n_words
-    return share
+    shares = np.zeros(len(questions))
+    for row, question in enumerate(questions):
+        words = words_of(question)
+        shares[row] = sum(map(is_known, words[:LENGTH])) / max(1, len(words))
+    return shares
