@@ -1,9 +1,12 @@
-"""Attention of words over pictures and sounds.
+"""Attention of words over pictures and sounds, and over each other.
 
 Each modality m gives tokens X_m (t_m, d_m), projected to one width: K_m = X_m W_m + e_m, where e_m
 tells modalities apart. The words Q ask all of them at once:
 
     A = softmax(Q W_q (K W_k)' / sqrt(width / heads)),   Q' = Q + A (K W_v) W_o,   Q'' = Q' + f(Q')
+
+Before each look the words may look at each other in the same way (K = Q): so "left of" hears where
+both things are, which no mean over words tells.
 
 Source: Vaswani et al., "Attention is all you need" (NeurIPS 2017), section 3.2; asking another
 modality as in Lu et al., "ViLBERT" (NeurIPS 2019), section 3.1. We depart from both in that the
@@ -70,23 +73,28 @@ class CrossModal(nn.Module):
     """Several steps of looking, over any subset of the modalities it was made for.
 
     Shapes: words (n, q, width); tokens by modality (n, t_m, d_m), hidden by modality (n, t_m)
-    -> words (n, q, width), attention by modality (n, q, t_m) of the last step.
+    -> words (n, q, width), attention by modality (n, q, t_m) of the last step. With `among` the
+    words look at each other before each step, but for those where `ended` (n, q) is True.
     """
 
     def __init__(
         self, width: int, widths: Mapping[str, int], *, steps: int = 2, heads: int = 4,
-        dropout: float = 0.0,
+        dropout: float = 0.0, among: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.projections = nn.ModuleDict({m: nn.Linear(w, width) for m, w in widths.items()})
         self.kinds = nn.ParameterDict({m: nn.Parameter(torch.randn(width) * 0.02) for m in widths})
         self.steps = nn.ModuleList(CrossModalAttention(width, heads, dropout) for _ in range(steps))
+        self.among = nn.ModuleList(
+            CrossModalAttention(width, heads, dropout) for _ in range(steps if among else 0)
+        )
 
     def forward(
         self,
         words: Tensor,
         tokens: Mapping[str, Tensor],
         hidden: Mapping[str, Tensor] | None = None,
+        ended: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Look at what is there."""
         if not tokens:
@@ -95,7 +103,9 @@ class CrossModal(nn.Module):
         keys = torch.cat([self.projections[m](t) + self.kinds[m] for m, t in tokens.items()], dim=1)
         mask = torch.cat([masks.get(m, _nothing_hidden(t)) for m, t in tokens.items()], dim=1)
         attention = words.new_zeros(0)
-        for step in self.steps:
+        for index, step in enumerate(self.steps):
+            if len(self.among):
+                words, _ = self.among[index](words, words, ended)
             words, attention = step(words, keys, mask)
         sizes = [t.shape[1] for t in tokens.values()]
         parts = torch.split(attention, sizes, dim=2)

@@ -37,7 +37,7 @@ class AnswerNetwork(nn.Module):
         self.reader: TextEncoder = _reader(n_words, options)
         self.ear = SoundEncoder(frames, width) if frames else None
         senses = {"picture": width} | ({"sound": width} if frames else {})
-        self.look = CrossModal(width, senses, steps=options.steps)
+        self.look = CrossModal(width, senses, steps=options.steps, among=True)
         self.answer = nn.Sequential(
             nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, n_answers)
         )
@@ -55,12 +55,13 @@ class AnswerNetwork(nn.Module):
         heard: Tensor | None = None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         """Answer over what has been seen and heard already; rows are questions."""
-        there = self.reader.there(words).unsqueeze(-1).to(cells.dtype)
+        ended = ~self.reader.there(words)
+        there = (~ended).unsqueeze(-1).to(cells.dtype)
         tokens = {"picture": cells} | ({} if tones is None else {"sound": tones})
         hidden = {}
         if tones is not None and heard is not None:
             hidden["sound"] = (~heard).unsqueeze(1).expand(-1, tones.shape[1])
-        read, attention = self.look(self.reader(words), tokens, hidden)
+        read, attention = self.look(self.reader(words), tokens, hidden, ended)
         n_words = there.sum(dim=1).clamp(min=1)
         mean = (read * there).sum(dim=1) / n_words
         most = (read - 1e4 * (1 - there)).amax(dim=1).clamp(min=-1e3)

@@ -13,7 +13,7 @@ from ml_core.data.labels import coco, voc, yolo
 from ml_core.data.labels.box import to_text
 from ml_core.data.mapping import suggest
 from ml_core.data.pictures import ENDINGS, size_of
-from ml_core.data.read import sniff
+from ml_core.data.read import chunks, sniff
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
@@ -130,12 +130,15 @@ def _table(files: Files, schema: Schema, image: Column) -> tuple[Frame, str, lis
         if not name.lower().endswith((".csv", ".tsv")):
             continue
         data = files.read(name)
-        mapping = suggest(schema, sniff(io.BytesIO(data), name).columns)
+        sniffed = sniff(io.BytesIO(data), name)
+        mapping = {
+            own: source for own, source in suggest(schema, sniffed.columns).items() if source
+        }
         if image.name not in mapping:
             continue
-        separator = "\t" if name.lower().endswith(".tsv") else ","
-        raw = pl.read_csv(data, infer_schema=False, separator=separator)
-        frame = raw.select(pl.col(source).alias(own) for own, source in mapping.items() if source)
+        parts = chunks(io.BytesIO(data), sniffed, list(dict.fromkeys(mapping.values())))
+        raw = pl.concat([part.frame for part in parts]).cast(pl.String)
+        frame = raw.select(pl.col(source).alias(own) for own, source in mapping.items())
         return _with_full_names(frame, files, schema, name)
     return None
 

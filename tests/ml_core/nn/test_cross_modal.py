@@ -65,3 +65,20 @@ def test_with_nothing_to_see_there_are_no_strange_numbers():
 
 def look_at_none(words: torch.Tensor):
     return CrossModal(16, {"picture": 8})(words, {})
+
+
+def test_words_look_at_each_other_but_not_at_what_has_ended():
+    seed_all(0)
+    look = CrossModal(16, {"picture": 8}, among=True).eval()
+    words, tokens = torch.randn(2, 6, 16), {"picture": torch.randn(2, 5, 8)}
+    ended = torch.arange(6) >= 4
+    changed, beyond = words.clone(), words.clone()
+    changed[:, 0] = torch.randn(2, 16)
+    beyond[:, 5] = torch.randn(2, 16)
+
+    whole, _ = look(words, tokens, ended=ended.expand(2, 6))
+
+    heard, _ = look(changed, tokens, ended=ended.expand(2, 6))
+    unheard, _ = look(beyond, tokens, ended=ended.expand(2, 6))
+    assert (whole - heard)[:, 1:4].abs().min() > 0
+    assert torch.equal(whole[:, :4], unheard[:, :4])
