@@ -120,9 +120,10 @@ def main() -> None:
     )  # fmt: skip
     cut = solution.split(batch_of(args.pictures, args.seed), options, args.seed)
     with tempfile.TemporaryDirectory() as out, ConsoleRun(args.seed) as run:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         trained = solution.train(cut, options, run, Path(out))
         figures = {"train_s": time.perf_counter() - began, "train_questions": len(cut.train)}
+        figures["train_cpu_s"] = time.process_time() - worked
         figures["calibration_error"] = trained.metrics["calibration_error"]
         predictor = VqaPredictor(Path(out), "cpu")
         plan, blind = blind_of(cut, options, predictor, run)
