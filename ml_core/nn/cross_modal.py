@@ -52,10 +52,21 @@ class CrossModalAttention(nn.Module):
         self, query: Tensor, keys: Tensor, hidden: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Look once."""
+        return self.attend(query, self.told(keys), hidden)
+
+    def told(self, keys: Tensor) -> Tensor:
+        """Return keys and values, which are the same whoever asks. Shapes: -> (n, k, 2 width)."""
+        told: Tensor = self.key_value(self.before_keys(keys))
+        return told
+
+    def attend(
+        self, query: Tensor, told: Tensor, hidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Look at what has been told."""
         n, q, width = query.shape
         depth = width // self.heads
         asked = self.query(self.before_query(query)).view(n, q, self.heads, depth).transpose(1, 2)
-        told = self.key_value(self.before_keys(keys)).view(n, -1, 2, self.heads, depth)
+        told = told.view(n, -1, 2, self.heads, depth)
         key, value = told[:, :, 0].transpose(1, 2), told[:, :, 1].transpose(1, 2)
         odds = asked @ key.transpose(2, 3) * depth**-0.5
         if hidden is not None:
@@ -74,7 +85,9 @@ class CrossModal(nn.Module):
 
     Shapes: words (n, q, width); tokens by modality (n, t_m, d_m), hidden by modality (n, t_m)
     -> words (n, q, width), attention by modality (n, q, t_m) of the last step. With `among` the
-    words look at each other before each step, but for those where `ended` (n, q) is True.
+    words look at each other before each step, but for those where `ended` (n, q) is True. With
+    `which` (n,) by modality, tokens are (p, t_m, d_m), and a row has those of its number: what many
+    ask about is told once.
     """
 
     def __init__(
@@ -95,22 +108,25 @@ class CrossModal(nn.Module):
         tokens: Mapping[str, Tensor],
         hidden: Mapping[str, Tensor] | None = None,
         ended: Tensor | None = None,
+        which: Mapping[str, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Look at what is there."""
         if not tokens:
             return words, {}
-        masks = hidden or {}
-        keys = torch.cat([self.projections[m](t) + self.kinds[m] for m, t in tokens.items()], dim=1)
-        mask = torch.cat([masks.get(m, _nothing_hidden(t)) for m, t in tokens.items()], dim=1)
+        masks, rows = hidden or {}, which or {}
+        keys = {m: self.projections[m](t) + self.kinds[m] for m, t in tokens.items()}
+        mask = torch.cat([masks.get(m, _nothing_hidden(words, t)) for m, t in tokens.items()], 1)
         attention = words.new_zeros(0)
         for index, step in enumerate(self.steps):
             if len(self.among):
                 words, _ = self.among[index](words, words, ended)
-            words, attention = step(words, keys, mask)
+            told = {m: step.told(key) for m, key in keys.items()}
+            each = [t[rows[m]] if m in rows else t for m, t in told.items()]
+            words, attention = step.attend(words, torch.cat(each, dim=1), mask)
         sizes = [t.shape[1] for t in tokens.values()]
         parts = torch.split(attention, sizes, dim=2)
         return words, dict(zip(tokens, parts, strict=True))
 
 
-def _nothing_hidden(tokens: Tensor) -> Tensor:
-    return torch.zeros(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+def _nothing_hidden(words: Tensor, tokens: Tensor) -> Tensor:
+    return torch.zeros(words.shape[0], tokens.shape[1], dtype=torch.bool, device=tokens.device)

@@ -44,12 +44,13 @@ def learn(
 
 
 def _answered(network: AnswerNetwork, batch: Step) -> Tensor:
-    """Return odds; each picture and each sound is taken in once."""
-    tones = None
+    """Return odds; each picture and each sound is taken in once, and tells all who ask once."""
+    which, tones = {"picture": batch.seen}, None
     if network.ear is not None and len(batch.sounds):
-        tones = network.ear(batch.sounds)[batch.sounded]
-    cells = network.eye(batch.pictures)[batch.seen]
-    return network.over(cells, batch.words, tones, batch.heard)[0]
+        tones = network.ear(batch.sounds)
+        which["sound"] = batch.sounded
+    cells = network.eye(batch.pictures)
+    return network.over(cells, batch.words, tones, batch.heard, which)[0]
 
 
 def _fit_options(options: VqaOptions) -> FitOptions:

@@ -16,6 +16,8 @@ from ml_core.nn.word_encoder import WordEncoder
 from solutions.vqa.words import LENGTH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from ml_core.nn.encoder import Encoder, TextEncoder
@@ -52,16 +54,19 @@ class AnswerNetwork(nn.Module):
 
     def over(
         self, cells: Tensor, words: Tensor, tones: Tensor | None = None,
-        heard: Tensor | None = None,
+        heard: Tensor | None = None, which: Mapping[str, Tensor] | None = None,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        """Answer over what has been seen and heard already; rows are questions."""
+        """Answer over what has been seen and heard already; rows are questions.
+
+        `which` picture and which sound is a row's, if not each has its own.
+        """
         ended = ~self.reader.there(words)
         there = (~ended).unsqueeze(-1).to(cells.dtype)
         tokens = {"picture": cells} | ({} if tones is None else {"sound": tones})
         hidden = {}
         if tones is not None and heard is not None:
             hidden["sound"] = (~heard).unsqueeze(1).expand(-1, tones.shape[1])
-        read, attention = self.look(self.reader(words), tokens, hidden, ended)
+        read, attention = self.look(self.reader(words), tokens, hidden, ended, which)
         n_words = there.sum(dim=1).clamp(min=1)
         mean = (read * there).sum(dim=1) / n_words
         most = (read - 1e4 * (1 - there)).amax(dim=1).clamp(min=-1e3)

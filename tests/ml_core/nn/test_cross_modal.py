@@ -82,3 +82,16 @@ def test_words_look_at_each_other_but_not_at_what_has_ended():
     unheard, _ = look(beyond, tokens, ended=ended.expand(2, 6))
     assert (whole - heard)[:, 1:4].abs().min() > 0
     assert torch.equal(whole[:, :4], unheard[:, :4])
+
+
+def test_what_many_ask_about_is_told_once():
+    look, _, tokens = made()
+    words = torch.randn(5, 7, 16)
+    which = {"picture": torch.tensor([0, 0, 2, 1, 2]), "sound": torch.tensor([1, 0, 0, 2, 2])}
+    hidden = {"sound": torch.tensor([True, False, False, True, False])[:, None].expand(5, 4)}
+
+    once, attention = look(words, tokens, hidden, which=which)
+    each, other = look(words, {m: t[which[m]] for m, t in tokens.items()}, hidden)
+
+    assert torch.allclose(once, each, atol=1e-6)
+    assert torch.allclose(attention["sound"], other["sound"], atol=1e-6)
