@@ -16,13 +16,13 @@ before (Xiong et al., ICML 2020).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class CrossModalAttention(nn.Module):
@@ -117,7 +117,7 @@ class CrossModal(nn.Module):
         keys = {m: self.projections[m](t) + self.kinds[m] for m, t in tokens.items()}
         mask = torch.cat([masks.get(m, _nothing_hidden(words, t)) for m, t in tokens.items()], 1)
         attention = words.new_zeros(0)
-        for index, step in enumerate(self.steps):
+        for index, step in enumerate(cast("Iterable[CrossModalAttention]", self.steps)):
             if len(self.among):
                 words, _ = self.among[index](words, words, ended)
             told = {m: step.told(key) for m, key in keys.items()}
