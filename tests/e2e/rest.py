@@ -64,9 +64,9 @@ class Rest:
         return job
 
     # --- what journeys begin with ------------------------------------------------------------
-    def bring(self, file: Path, name: str = "") -> str:
-        """Bring a file of payments whose columns map by themselves; returns its ready version."""
-        fields = {"solution": "fraud", "name": name or file.stem, "mapping": "auto"}
+    def bring(self, file: Path, name: str = "", solution: str = "fraud") -> str:
+        """Bring a file whose columns map by themselves; returns its ready version."""
+        fields = {"solution": solution, "name": name or file.stem, "mapping": "auto"}
         version = self.send_file("datasets/", file, **fields)
         self.finish(version["job"])
         return str(version["id"])
