@@ -1,5 +1,7 @@
 """Run web, worker and beat as one process in the foreground, and stop them all with it.
 
+`supervise.py web` (or worker, beat, models) becomes that part alone, for those who supervise.
+
 Uses the standard library alone, so that it starts at once and cannot fail with what it watches.
 """
 
@@ -18,7 +20,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
@@ -108,6 +110,15 @@ def children() -> list[Child]:
     ]  # fmt: skip
 
 
+def become(name: str) -> NoReturn:
+    """Turn into one part, which gets the signals then; all that it needs must have been made."""
+    commands = {child.name: child.command for child in children()}
+    if name not in commands:
+        sys.exit(f"The part must be one of {', '.join(commands)}. Got {name!r}.")
+    os.chdir(ROOT)
+    os.execv(commands[name][0], commands[name])  # noqa: S606  our own command
+
+
 def make_secrets() -> None:
     """Write the secrets at the first start, unless they come from the environment."""
     names = ("ASSAY_SECRET_KEY", "ASSAY_ENCRYPTION_KEY")
@@ -191,6 +202,8 @@ def main() -> int:
     if sys.stdout.isatty():
         os.environ.setdefault("ASSAY_LOG_JSON", "0")
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
+    if len(sys.argv) > 1:
+        become(sys.argv[1])
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _frame: asked.append(got))

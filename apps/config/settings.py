@@ -123,7 +123,7 @@ TEMPLATES = [
 # --- database --------------------------------------------------------------------------------
 _database: dict[str, Any] = dict(
     dj_database_url.parse(
-        env.text("DATABASE_URL") or f"sqlite:///{ASSAY_HOME / 'db.sqlite3'}", conn_max_age=0
+        env.secret("DATABASE_URL", {}) or f"sqlite:///{ASSAY_HOME / 'db.sqlite3'}", conn_max_age=0
     )
 )
 if _database["ENGINE"].endswith("sqlite3"):
@@ -139,7 +139,7 @@ elif env.flag("ASSAY_DB_POOL"):
     _database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 8}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-ASSAY_BROKER_URL = env.text("ASSAY_BROKER_URL")
+ASSAY_BROKER_URL = env.secret("ASSAY_BROKER_URL", {})
 # Shared by all processes: a code of a second factor is used once, a rate is counted once.
 CACHES = {
     "default": {

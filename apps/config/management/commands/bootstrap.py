@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from apps.accounts.models import Membership, Role, Team, User
+from apps.config.environment import secret
 from ml_core.errors import ConfigError
 
 
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         if User.objects.exists():
             return False
         email = os.environ.get("ASSAY_ADMIN_EMAIL", "admin@example.org")
-        given = os.environ.get("ASSAY_ADMIN_PASSWORD", "")
+        given = secret("ASSAY_ADMIN_PASSWORD", {})
         password = given or secrets.token_urlsafe(15)
         team = Team.objects.create(name="Default team", slug="default")
         user = User.objects.create_user(email, password, role=Role.ADMIN)
