@@ -41,6 +41,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "jobs.view": _EVERYONE,
     "jobs.cancel": _PROGRAMS,
     "jobs.retry": _PROGRAMS,
+    "schedules.view": _EVERYONE,
+    "schedules.manage": _WORKERS,
     "audit.view": frozenset({Role.AUDITOR, Role.ADMIN}),
     "settings.profile": _EVERYONE,
     "settings.keys": _PROGRAMS,

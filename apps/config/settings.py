@@ -41,6 +41,7 @@ ASSAY_JOB_REAP_S = env.seconds("ASSAY_JOB_REAP_S", 5)
 ASSAY_JOB_LOST_S = env.seconds("ASSAY_JOB_LOST_S", 30)
 ASSAY_IDEMPOTENCY_KEEP_S = env.seconds("ASSAY_IDEMPOTENCY_KEEP_S", 24 * 3600)
 ASSAY_IDEMPOTENCY_LEASE_S = env.seconds("ASSAY_IDEMPOTENCY_LEASE_S", 120)
+ASSAY_SCHEDULES_TICK_S = env.seconds("ASSAY_SCHEDULES_TICK_S", 20)
 ASSAY_JOB_LOG_LINES = env.whole("ASSAY_JOB_LOG_LINES", 1000)
 ALLOWED_HOSTS = env.names("ASSAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("ASSAY_TRUSTED_ORIGINS")
@@ -54,6 +55,7 @@ ASSAY_APPS = [
     "apps.registry",
     "apps.inference",
     "apps.answers",
+    "apps.schedules",
     "apps.jobs",
     "apps.audit",
     "apps.accounts",
@@ -321,6 +323,14 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(ASSAY_BROKER_URL)
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "schedules": {
+        "task": "schedules.tick",
+        "schedule": ASSAY_SCHEDULES_TICK_S,
+        # One that waited behind long work says nothing that the next one does not.
+        "options": {"queue": "cpu", "expires": max(10.0, ASSAY_SCHEDULES_TICK_S)},
+    }
+}
 
 # --- logs ------------------------------------------------------------------------------------
 LOGGING_CONFIG = "apps.config.logs.configure"

@@ -23,12 +23,9 @@ PREFIX = "option_"
 SHOWN_AT_FIRST = 6
 
 
-class TrainForm(forms.Form):
-    """Which data, which seed; the options are added by `form_for`."""
+class OptionsForm(forms.Form):
+    """The options of a solution, one field each, and the seed."""
 
-    version: forms.ModelChoiceField[DatasetVersion] = forms.ModelChoiceField(
-        queryset=None, label="Data", help_text="A dataset version that has passed its checks."
-    )
     token = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
     seed = forms.IntegerField(
         min_value=0,
@@ -38,20 +35,16 @@ class TrainForm(forms.Form):
         help_text="All randomness follows from it: the same seed gives the same model.",
     )
 
-    def __init__(self, options: type[Options], versions: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, options: type[Options], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.option_names: dict[str, str] = {}
         self.advanced: set[str] = set()
-        chosen = self.fields["version"]
-        chosen.queryset = versions  # type: ignore[attr-defined]
-        chosen.label_from_instance = name_of_version  # type: ignore[attr-defined]
         self.fields["token"].initial = uuid4().hex
         for index, (name, info) in enumerate(options.model_fields.items()):
             self.fields[PREFIX + name] = field_for(name, info)
             self.option_names[PREFIX + name] = name
             if _is_advanced(info, index, options):
                 self.advanced.add(PREFIX + name)
-        self.order_fields(["version", *self.option_names, "seed", "token"])
 
     @property
     def options(self) -> dict[str, Any]:
@@ -74,6 +67,21 @@ class TrainForm(forms.Form):
     def has_folded_errors(self) -> bool:
         """Say whether a folded field is wrong, so that the fold must be open."""
         return any(field.errors for field in self.advanced_fields)
+
+
+class TrainForm(OptionsForm):
+    """Which data, which seed, and the options of the solution."""
+
+    version: forms.ModelChoiceField[DatasetVersion] = forms.ModelChoiceField(
+        queryset=None, label="Data", help_text="A dataset version that has passed its checks."
+    )
+
+    def __init__(self, options: type[Options], versions: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(options, *args, **kwargs)
+        chosen = self.fields["version"]
+        chosen.queryset = versions  # type: ignore[attr-defined]
+        chosen.label_from_instance = name_of_version  # type: ignore[attr-defined]
+        self.order_fields(["version", *self.option_names, "seed", "token"])
 
 
 def name_of_version(version: DatasetVersion) -> str:

@@ -17,9 +17,11 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.services import COPY_BYTES, load_frame
 from apps.experiments import services
+from apps.experiments.budget import Budget
 from apps.experiments.child import KEY_ID
 from apps.experiments.models import TrainingRun
 from apps.experiments.tracking import DatabaseRun
+from apps.experiments.window import newest
 from apps.jobs.models import State
 from apps.jobs.progress import LostLeaseError
 from apps.jobs.registry import handler
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from apps.datasets.models import DatasetVersion
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
+    from ml_core.typing import Frame
 
 CHILD = "apps.experiments.child:train"
 
@@ -43,7 +46,8 @@ CHILD = "apps.experiments.child:train"
 def end(job: Job) -> None:
     """Give the training its state, and leave nothing of an attempt that was killed."""
     services.end(job)
-    _clear(str(job.params.get("run")))
+    for training in TrainingRun.objects.filter(job=job):
+        _clear(str(training.pk))
 
 
 @handler("train", on_end=end)
@@ -52,26 +56,45 @@ def train(job: Job, run: JobRun) -> str:
     training: TrainingRun = TrainingRun.objects.select_related(
         "team", "created_by", "dataset_version__dataset"
     ).get(pk=job.params["run"])
+    work(training, run)
+    return training.get_absolute_url()
+
+
+def work(training: TrainingRun, run: JobRun) -> None:
+    """Train, unless it was done; may be called from a job that does more than train.
+
+    Raises: JobError: if the budget was too small. Others: as the solution raises them.
+    """
     if training.state == State.SUCCEEDED:
-        return training.get_absolute_url()
+        return
     services.begin(training)
-    told = DatabaseRun(training, run)
-    with _private_folder(str(training.pk)) as folder:
+    told, budget = DatabaseRun(training, run), Budget(training.budget_s)
+    with _private_folder(str(training.pk)) as folder, budget:
         payload = _payload(training, folder, told)
         found = spawn(
-            CHILD, payload, on_event=relay(told), cancelled=told.cancelled, seed=training.seed
+            CHILD,
+            payload,
+            on_event=relay(told),
+            cancelled=lambda: budget.is_spent() or told.cancelled(),
+            seed=training.seed,
         )
         told.flush()
         told.stage("Registering")
         _keep(training, found, run)
-    return training.get_absolute_url()
+
+
+def frame_of(training: TrainingRun) -> Frame:
+    """Return the rows that a training is given, of which it sets some aside by itself."""
+    schema = find_solution(training.solution).inputs()
+    frame = complete(load_frame(training.dataset_version), schema)
+    return newest(frame, schema, training.window)
 
 
 def _payload(training: TrainingRun, folder: Path, told: DatabaseRun) -> dict[str, Any]:
     """Seal the data for the child, so that no plain row touches the disk."""
     told.stage("Preparing")
     solution = find_solution(training.solution)
-    frame = complete(load_frame(training.dataset_version), solution.inputs())
+    frame = frame_of(training)
     told.log(f"{frame.height:,} rows of {training.dataset_version.dataset.name}")
     key = Key(KEY_ID, os.urandom(KEY_BYTES))
     data, out = folder / "data.sealed", folder / "bundle"

@@ -21,6 +21,9 @@ class TrainingRun(TeamOwned):
     )
     options = models.JSONField(default=dict)
     seed = models.PositiveBigIntegerField(default=0)
+    # Which part of the version: {} is all of it, else {"days": 30} or {"rows": 10000}.
+    window = models.JSONField(default=dict, blank=True)
+    budget_s = models.FloatField(null=True, blank=True)
     code_version = models.CharField(max_length=80, blank=True)
     data_sha256 = models.CharField(max_length=64, blank=True)
     job = models.ForeignKey(

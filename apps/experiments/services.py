@@ -15,6 +15,7 @@ from apps.accounts.policies import require
 from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.experiments.models import Metric, TrainingRun
+from apps.experiments.window import read_window
 from apps.jobs.models import State
 from apps.jobs.services import enqueue
 from ml_core.errors import ConfigError, DataError, Issue
@@ -76,7 +77,7 @@ def require_ready(version: DatasetVersion, slug: str) -> None:
         raise DataError(Issue("other-solution", message))
 
 
-def start_training(
+def start_training(  # noqa: PLR0913  who, of what, on what, how, and in whose job
     *,
     user: User,
     solution: str,
@@ -84,8 +85,14 @@ def start_training(
     options: Mapping[str, Any],
     seed: int = 0,
     token: str = "",
+    window: Mapping[str, int] | None = None,
+    budget_s: float | None = None,
+    job: Job | None = None,
 ) -> TrainingRun:
     """Make a training and put it into the queue; the same token gives the same training.
+
+    `window` takes the newest part of the version only. With `job` that one trains, and none is
+    made for it.
 
     Raises: NotAllowedError, Http404: without the right. DataError, ConfigError: if it cannot run.
     """
@@ -93,9 +100,8 @@ def start_training(
     require(user, "datasets.view", version)
     require_ready(version, solution)
     chosen = checked_options(solution, options)
-    if not 0 <= seed <= LARGEST_SEED:
-        message = f"A seed must be 0 to {LARGEST_SEED}. Got {seed}. Choose another."
-        raise ConfigError(message)
+    require_seed(seed)
+    said = read_window(window or {}, find_solution(solution).inputs())
     with transaction.atomic():
         run, is_new = TrainingRun.objects.get_or_create(
             team=version.team,
@@ -108,13 +114,22 @@ def start_training(
                 "seed": seed,
                 "code_version": settings.ASSAY_VERSION,
                 "data_sha256": version.sha256,
+                "window": said,
+                "budget_s": budget_s,
             },
         )
         if is_new:
-            _enqueue(run, user)
-    same = (run.dataset_version_id, run.solution, run.options, run.seed)
-    require_same(is_same=same == (version.pk, solution, chosen, seed))
+            _give_to(run, user, job)
+    same = (run.dataset_version_id, run.solution, run.options, run.seed, run.window)
+    require_same(is_same=same == (version.pk, solution, chosen, seed, said))
     return run
+
+
+def require_seed(seed: int) -> None:
+    """Raises: ConfigError: if a seed cannot be."""
+    if not 0 <= seed <= LARGEST_SEED:
+        message = f"A seed must be 0 to {LARGEST_SEED}. Got {seed}. Choose another."
+        raise ConfigError(message)
 
 
 def require_same(*, is_same: bool) -> None:
@@ -130,10 +145,10 @@ def require_same(*, is_same: bool) -> None:
         raise ConfigError(message)
 
 
-def _enqueue(run: TrainingRun, user: User) -> None:
+def _give_to(run: TrainingRun, user: User, job: Job | None) -> None:
     found = find_solution(run.solution)
     version = run.dataset_version
-    run.job = enqueue(
+    run.job = job or enqueue(
         kind="train",
         title=f"Train {found.title} on {version.dataset.name} v{version.number}",
         team=run.team,
@@ -153,6 +168,7 @@ def _enqueue(run: TrainingRun, user: User) -> None:
         data_sha256=run.data_sha256,
         options=run.options,
         seed=run.seed,
+        window=run.window,
     )
 
 

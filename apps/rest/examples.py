@@ -98,5 +98,16 @@ EXAMPLES: dict[str, Examples] = {
         }
     ),
     "models_promote_create": Examples({JSON: {"a reason": {"reason": "Better on May's data."}}}),
+    "schedules_create": Examples(
+        {
+            JSON: {
+                "each Monday at three, if there are 200 new labels": {
+                    "name": "Each Monday", "dataset": _OTHER, "trigger": "clock",
+                    "cron": "0 3 * * 1", "zone": "Europe/Berlin", "n_labels": 200,
+                    "window": {"days": 90}, "min_gain": 0.005, "outcome": "candidate",
+                },
+            }
+        }
+    ),
     "answers_correct_create": Examples({JSON: {"the truth": {"correction": "no"}}}),
 }  # fmt: skip

@@ -59,6 +59,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Entry("Trainings", "/runs/", icon="chart-line", action="runs.view"),
             Entry("Models", "/models/", icon="box", action="models.view"),
+            Entry("Schedules", "/schedules/", icon="calendar-time", action="schedules.view"),
         ),
     ),
     Section(

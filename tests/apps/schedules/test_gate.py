@@ -1,0 +1,103 @@
+"""The gate: which rows count, and what is said."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from apps.schedules.gate import LEAST_ROWS, HeldOut, Rule, held_out, judge, measured
+from ml_core.tracking.run import NullRun
+from solutions.api import Metric, TableBatch
+from tests.apps.tiny_solution import SCHEMA, solution
+from tests.apps.workshop import payments
+
+UP = Metric("ap", "Average precision", "")
+DOWN = Metric("loss", "Loss", "", higher_is_better=False)
+ROWS = HeldOut(TableBatch(payments(80)), None, "")
+
+
+def rule(metric=UP, min_gain=0.0, *, must_be_sure=False) -> Rule:
+    return Rule(metric, min_gain, must_be_sure)
+
+
+@pytest.mark.parametrize(
+    ("given", "ours", "theirs", "passed", "words"),
+    [
+        (rule(), {"ap": 0.8}, {"ap": 0.7}, True, "0.800 of the challenger against 0.700"),
+        (rule(), {"ap": 0.7}, {"ap": 0.7}, False, "not better"),
+        (rule(), {"ap": 0.41}, {"ap": 0.74}, False, "not better"),
+        (rule(min_gain=0.1), {"ap": 0.8}, {"ap": 0.7}, True, "on 80 rows"),
+        (rule(min_gain=0.1), {"ap": 0.79}, {"ap": 0.7}, False, "by less than 0.1"),
+        (rule(DOWN), {"loss": 0.2}, {"loss": 0.3}, True, "0.200 of the challenger"),
+        (rule(DOWN), {"loss": 0.3}, {"loss": 0.2}, False, "not better"),
+        (rule(), {}, {"ap": 0.7}, False, "of the challenger could not be measured"),
+        (rule(), {"ap": 0.7}, {"ap": None}, False, "of the live model could not be measured"),
+    ],
+)
+def test_it_compares_by_the_figure_that_decides(given, ours, theirs, passed, words):
+    verdict = judge(given, ours, theirs, ROWS)
+
+    assert verdict.passed is passed
+    assert words in verdict.words
+
+
+@pytest.mark.parametrize(
+    ("ours", "passed", "words"),
+    [
+        ({"ap": 0.8, "ap_low": 0.75, "ap_high": 0.85}, True, "outside"),
+        ({"ap": 0.8, "ap_low": 0.65, "ap_high": 0.85}, False, "lies within"),
+        ({"ap": 0.8}, False, "no interval"),
+    ],
+)
+def test_it_can_ask_to_be_sure(ours, passed, words):
+    verdict = judge(rule(must_be_sure=True), ours, {"ap": 0.7}, ROWS)
+
+    assert verdict.passed is passed
+    assert words in verdict.words
+
+
+def test_rows_that_the_live_model_learned_from_are_left_out():
+    frame = payments(200).drop("row")
+
+    found = held_out(TableBatch(frame, start=50), frame.slice(50, 60), SCHEMA)
+
+    assert found.n_rows == 90
+    assert "60 rows" in found.note
+
+
+def test_where_too_few_would_be_left_all_count_and_it_is_said():
+    frame = payments(100).drop("row")
+
+    found = held_out(TableBatch(frame), frame.head(100 - LEAST_ROWS + 1), SCHEMA)
+
+    assert found.fair is None
+    assert found.n_rows == 100
+    assert "speaks for it" in found.note
+
+
+def test_what_nobody_knows_is_said():
+    assert "cannot be read again" in held_out(TableBatch(payments(60)), None, SCHEMA).note
+
+
+def test_both_are_measured_on_the_same_rows_with_all_that_came_before():
+    class Keeper:
+        def predict(self, batch, run, settings=None):
+            self.seen = batch
+            amounts = batch.targets["amount"]
+            frame = pl.DataFrame({"score": amounts, "alert": amounts > 70})
+            return type("P", (), {"frame": frame, "facts": {}})()
+
+    frame = (
+        payments(200)
+        .drop("row")
+        .with_columns(
+            is_bad=pl.when(pl.int_range(pl.len()) < 110).then(0).otherwise("is_bad").cast(pl.Int8)
+        )
+    )
+    found = held_out(TableBatch(frame, start=50), frame.slice(50, 60), SCHEMA)
+    keeper = Keeper()
+
+    figures = measured(solution, keeper, found, NullRun())
+
+    assert (keeper.seen.start, keeper.seen.frame.height) == (50, 200)
+    assert figures["accuracy"] == 1.0  # the wrong labels lie among the rows left out
