@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -15,9 +16,6 @@ from ml_core.errors import DataError, Issue, ModelError
 from ml_core.tracking.run import NullRun, stop_if_cancelled
 from solutions.api import Metric, Options, Predictions, Solution, Split, TableBatch, Trained
 from solutions.blocks import Number, Reason, Reasons, Report
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SILENT = NullRun()
 SCHEMA = Schema(
@@ -131,7 +129,7 @@ class Tiny(Solution[TinyOptions]):
         }
 
     def demo(self):
-        raise NotImplementedError
+        return Path(__file__).with_name("tiny_demo.csv")
 
 
 solution = Tiny()

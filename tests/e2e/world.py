@@ -50,6 +50,7 @@ class World:
             "runs": "/runs/", "models": "/models/", "results": "/results/",
             "train": f"/solutions/fraud/train/?version={self.version}",
             "score": f"/solutions/fraud/score/?version={self.new_version}",
+            "schedules": "/schedules/", "new-policy": "/schedules/new/fraud/",
             "settings": "/settings/", "keys": "/settings/keys/", "api": "/api/docs/",
         }  # fmt: skip
         return lists | self.things()
