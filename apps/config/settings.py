@@ -41,7 +41,7 @@ ASSAY_JOB_REAP_S = env.seconds("ASSAY_JOB_REAP_S", 5)
 ASSAY_JOB_LOST_S = env.seconds("ASSAY_JOB_LOST_S", 30)
 ASSAY_IDEMPOTENCY_KEEP_S = env.seconds("ASSAY_IDEMPOTENCY_KEEP_S", 24 * 3600)
 ASSAY_IDEMPOTENCY_LEASE_S = env.seconds("ASSAY_IDEMPOTENCY_LEASE_S", 120)
-ASSAY_SCHEDULES_TICK_S = env.seconds("ASSAY_SCHEDULES_TICK_S", 20)
+ASSAY_SCHEDULES_TICK_S = max(1, env.whole("ASSAY_SCHEDULES_TICK_S", 20))
 ASSAY_JOB_LOG_LINES = env.whole("ASSAY_JOB_LOG_LINES", 1000)
 ALLOWED_HOSTS = env.names("ASSAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.names("ASSAY_TRUSTED_ORIGINS")
@@ -328,7 +328,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "schedules.tick",
         "schedule": ASSAY_SCHEDULES_TICK_S,
         # One that waited behind long work says nothing that the next one does not.
-        "options": {"queue": "cpu", "expires": max(10.0, ASSAY_SCHEDULES_TICK_S)},
+        "options": {"queue": "cpu", "expire_seconds": max(10, ASSAY_SCHEDULES_TICK_S)},
     }
 }
 
