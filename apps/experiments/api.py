@@ -43,8 +43,8 @@ class TrainingSerializer(serializers.ModelSerializer[TrainingRun]):
         model = TrainingRun
         fields: ClassVar = [
             "id", "url", "solution", "dataset_version", "options", "seed", "state", "metrics",
-            "how_split", "code_version", "data_sha256", "job", "job_url", "model", "created_at",
-            "started_at", "finished_at",
+            "how_split", "window", "budget_s", "code_version", "data_sha256", "job",
+            "job_url", "model", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
 

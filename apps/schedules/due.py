@@ -116,7 +116,7 @@ def locked(policy_id: object) -> Policy:
 
 def reason_not_to(policy: Policy, version: DatasetVersion | None) -> str | None:
     """Return why a policy that is due does nothing, None if it should train."""
-    if policy.runs.filter(state__in=OPEN).exists():
+    if has_open_run(policy):
         return "Did nothing: the run before this one has not ended."
     if version is None:
         return f"Did nothing: {policy.dataset.name} has no version that is ready to train on."
@@ -130,6 +130,11 @@ def reason_not_to(policy: Policy, version: DatasetVersion | None) -> str | None:
             "so the same model would come out."
         )
     return None
+
+
+def has_open_run(policy: Policy) -> bool:
+    """Tell whether a run waits or works; one whose job was removed will never end."""
+    return policy.runs.filter(state__in=OPEN, job__isnull=False).exists()
 
 
 def recipe_of(policy: Policy, version: DatasetVersion) -> dict[str, object]:

@@ -43,7 +43,7 @@ _ENDED = {State.CANCELLED: RunState.CANCELLED}
 def end(job: Job) -> None:
     """Give the run and its training the state in which their job ended."""
     trainings.end(job)
-    reason = job.error or "Cancelled. Nothing was changed; run it again when ready."
+    reason = job.error or "Cancelled, and nothing went live. Run it again when ready."
     ScheduleRun.objects.filter(job=job).exclude(state__in=DONE).update(
         state=_ENDED.get(State(job.state), RunState.FAILED),
         reason=reason,
@@ -59,7 +59,7 @@ def retrain(job: Job, run: JobRun) -> str:
     ).get(pk=job.params["schedule_run"])
     if found.state in DONE:
         return found.get_absolute_url()
-    ScheduleRun.objects.filter(pk=found.pk).update(
+    ScheduleRun.objects.filter(pk=found.pk).exclude(state__in=DONE).update(
         state=RunState.RUNNING, reason="", finished_at=None
     )
     training = _training(found, job)

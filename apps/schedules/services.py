@@ -15,10 +15,9 @@ from apps.datasets.errors import ConflictError
 from apps.experiments.services import LARGEST_SEED, checked_options
 from apps.experiments.window import read_window
 from apps.schedules.cron import Cron
-from apps.schedules.due import begin, locked
+from apps.schedules.due import begin, has_open_run, locked
 from apps.schedules.labels import latest_ready
 from apps.schedules.models import (
-    OPEN,
     Outcome,
     Policy,
     ScheduleRun,
@@ -223,7 +222,7 @@ def run_now(*, user: User, policy: Policy, token: str = "") -> ScheduleRun:
     if known is not None:
         return known
     version = latest_ready(policy)
-    if policy.runs.filter(state__in=OPEN).exists():
+    if has_open_run(policy):
         message = "A policy must have ended its run to begin another. One is open. Wait for it."
         raise ConflictError(message)
     if version is None:

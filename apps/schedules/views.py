@@ -17,8 +17,10 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets.errors import ConflictError
 from apps.datasets.models import Dataset
 from apps.schedules import calendar, services
+from apps.schedules.due import reason_not_to
 from apps.schedules.forms import PolicyForm, initial_of
-from apps.schedules.models import Outcome, Policy, ScheduleRun
+from apps.schedules.labels import latest_ready
+from apps.schedules.models import Outcome, Policy, ScheduleRun, Trigger
 from ml_core.errors import AssayError, ConfigError, NotAllowedError
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def policy(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
         "coming": calendar.next_of(found),
         "metric": _title_of(found),
         "has_open_run": is_open,
+        "waits": _waits(found),
         "may_manage": can(request.user, "schedules.manage", found),
         "may_approve": may_approve and found.needs_approval,
         "wants_live": found.outcome == Outcome.LIVE,
@@ -192,6 +195,13 @@ def _policy(request: UserRequest, policy_id: uuid.UUID) -> Policy:
     found: Policy = get_object_or_404(Policy.objects.select_related(*POLICY), pk=policy_id)
     require(request.user, "schedules.view", found)
     return found
+
+
+def _waits(policy: Policy) -> str:
+    """Say why a policy with enough new labels does nothing all the same."""
+    if policy.trigger != Trigger.LABELS or (policy.n_new_labels or 0) < policy.n_labels:
+        return ""
+    return reason_not_to(policy, latest_ready(policy)) or ""
 
 
 def _datasets(user: User, slug: str) -> Any:

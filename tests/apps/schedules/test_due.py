@@ -247,3 +247,17 @@ def test_a_damaged_file_is_told(people):
 
     assert run.state == "nothing"
     assert "could not be counted" in run.reason
+
+
+def test_corrections_alone_train_no_second_time_and_the_page_says_why(
+    people, monkeypatch, run_jobs, login
+):
+    """They are no data until somebody makes a version of them."""
+    policy = policy_of(people, trigger="labels", n_labels=3)
+    monkeypatch.setattr(answers, "count_labels_since", lambda **_: 3, raising=False)
+    run_due()
+    run_jobs()
+
+    assert run_due() == []
+    page = login(people.alice).get(policy.get_absolute_url()).content.decode()
+    assert "so the same model would come out" in page

@@ -141,6 +141,18 @@ def test_a_run_is_begun_by_hand_and_its_history_moves_until_it_ends(people, logi
     assert policy.runs.get().model.get_absolute_url() in part
 
 
+def test_the_page_of_its_training_tells_which_rows_and_how_long(people, login, run_jobs):
+    policy = policy_of(people, ready_version(people), window={"rows": 45}, budget_min=5)
+    run = services.run_now(user=people.alice, policy=policy)
+    run_jobs()
+    run.refresh_from_db()
+
+    page = login(people.alice).get(run.training.get_absolute_url()).content.decode()
+
+    assert "the last 45 rows" in page
+    assert "5 min" in page
+
+
 def test_pause_and_resume(people, login):
     policy = policy_of(people)
     client = login(people.alice)
