@@ -50,6 +50,19 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to train again, as a solution suggests it; a person may take it over, or change it.
+
+    `cron` has five fields, and is meant in the zone of who takes it over.
+    """
+
+    title: str
+    cron: str
+    why: str
+    n_labels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TableBatch:
     """Rows to work on, inside everything that is known around them.
 
@@ -214,3 +227,7 @@ class Solution(ABC, Generic[O]):
     ) -> Mapping[int, Report]:
         """Say why target rows (counted from 0 within the targets) got their scores."""
         return {}
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """Suggest when to train again, the best first; nothing unless the solution knows."""
+        return ()

@@ -10,6 +10,7 @@ from django.urls import reverse_lazy
 
 from apps.experiments.forms import PREFIX, OptionsForm
 from apps.schedules.models import Outcome, Trigger
+from apps.schedules.services import gate_metrics
 
 if TYPE_CHECKING:
     from django.forms import BoundField
@@ -105,7 +106,7 @@ class PolicyForm(OptionsForm):
         chosen.queryset = datasets
         self.fields["zone"].initial = user_zone
         metric: Any = self.fields["metric"]
-        metric.choices = [(one.name, one.title) for one in solution.metrics]
+        metric.choices = [(one.name, one.title) for one in gate_metrics(solution)]
         if solution.inputs().role("time") is None:
             del self.fields["window_of"], self.fields["window_size"]
 
@@ -152,6 +153,14 @@ class PolicyForm(OptionsForm):
 
     def _of(self, names: Any) -> list[BoundField]:
         return [self[name] for name in names if name in self.fields]
+
+
+def suggested(solution: Solution[Any]) -> dict[str, Any]:
+    """Return what a new policy of a solution begins with: what the solution suggests."""
+    first = next(iter(solution.schedules()), None)
+    if first is None:
+        return {}
+    return {"name": first.title, "cron": first.cron, "n_labels": first.n_labels}
 
 
 def initial_of(policy: Policy) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets.errors import ConflictError
 from apps.experiments.services import LARGEST_SEED, checked_options
 from apps.experiments.window import read_window
+from apps.registry.figures import BESIDE
 from apps.schedules.cron import Cron
 from apps.schedules.due import begin, has_open_run, locked
 from apps.schedules.labels import latest_ready
@@ -41,9 +42,14 @@ CHANGEABLE = (
 )  # fmt: skip
 
 
+def gate_metrics(solution: Solution[Any]) -> list[Metric]:
+    """Return the figures that a gate may decide by: those of a model, not of its baseline."""
+    return [metric for metric in solution.metrics if not metric.name.startswith(BESIDE)]
+
+
 def metric_of(solution: Solution[Any], name: str) -> Metric:
     """Return a declared figure of a solution. Raises: ConfigError: if it has none of that name."""
-    known = {metric.name: metric for metric in solution.metrics}
+    known = {metric.name: metric for metric in gate_metrics(solution)}
     if name not in known:
         message = (
             f"The gate must compare by a figure of the solution: {', '.join(known)}. "
@@ -111,7 +117,7 @@ def _set(policy: Policy, said: Mapping[str, Any]) -> None:
         if name in said:
             setattr(policy, name, said[name])
     solution = find_solution(policy.solution)
-    policy.metric = metric_of(solution, policy.metric or solution.metrics[0].name).name
+    policy.metric = metric_of(solution, policy.metric or gate_metrics(solution)[0].name).name
     policy.options = checked_options(policy.solution, policy.options)
     policy.window = read_window(policy.window, solution.inputs())
     _require_plausible(policy)

@@ -18,7 +18,7 @@ from apps.datasets.errors import ConflictError
 from apps.datasets.models import Dataset
 from apps.schedules import calendar, services
 from apps.schedules.due import reason_not_to
-from apps.schedules.forms import PolicyForm, initial_of
+from apps.schedules.forms import PolicyForm, initial_of, suggested
 from apps.schedules.labels import latest_ready
 from apps.schedules.models import Outcome, Policy, ScheduleRun, Trigger
 from ml_core.errors import AssayError, ConfigError, NotAllowedError
@@ -95,14 +95,15 @@ def new(request: UserRequest, slug: str) -> HttpResponse:
         datasets,
         request.POST or None,
         user_zone=request.user.timezone,
-        initial={"dataset": request.GET.get("dataset")},
+        initial={"dataset": request.GET.get("dataset"), **suggested(solution)},
     )
     if request.method == "POST" and form.is_valid():
         said, token = form.said, form.cleaned_data["token"]
         made = _try(form, lambda: services.create(user=request.user, token=token, **said))
         if made is not None:
             return redirect(made)
-    return _form(request, form, solution=solution, has_data=datasets.exists())
+    why = [one.why for one in solution.schedules()[:1]]
+    return _form(request, form, solution=solution, has_data=datasets.exists(), why=why)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -18,6 +18,7 @@ from solutions.api import (
     Metric,
     Predictions,
     Predictor,
+    Schedule,
     Solution,
     Split,
     TableBatch,
@@ -115,6 +116,14 @@ class Fraud(Solution[FraudOptions]):
         from solutions.fraud.explain import explain
 
         return explain(predictor, rows, batch, run)
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """Each Monday night, when the labels of a week have come in."""
+        why = (
+            "Fraud moves on within weeks, and labels come days later: a week brings some of both. "
+            "Fewer than 200 new labels are hardly worth a training."
+        )
+        return (Schedule("Each Monday", "0 3 * * 1", why, n_labels=200),)
 
     def demo(self) -> Path:
         """Return payments of a small simulated world."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from apps.catalog.services import registry
 from apps.datasets.models import Dataset
 from apps.jobs.models import Job
 from apps.schedules import services
+from apps.schedules.cron import Cron
 from apps.schedules.models import Policy
 from tests.apps.schedules.making import policy_of
 from tests.apps.workshop import ready_version
@@ -208,3 +210,18 @@ def test_a_policy_whose_solution_was_taken_out_is_still_shown(people, login, set
     assert client.get("/schedules/").status_code == 200
     assert client.get(policy.get_absolute_url()).status_code == 200
     assert client.get(reverse("schedules:edit", args=[policy.pk])).status_code == 404
+
+
+def test_what_solutions_suggest_can_be_kept_as_it_is(people, login):
+    suggestions = [one for solution in registry() for one in solution.schedules()]
+
+    assert suggestions
+    for one in suggestions:
+        assert Cron.read(one.cron, "UTC").in_words()
+    Dataset.objects.create(
+        name="Payments", solution="fraud", team=people.team, created_by=people.alice
+    )
+    page = login(people.alice).get(reverse("schedules:new", args=["fraud"])).content.decode()
+    assert 'value="Each Monday"' in page
+    assert "What the solution suggests" in page
+    assert "Baseline: AUC" not in page
