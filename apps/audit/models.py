@@ -6,6 +6,7 @@ import uuid
 from typing import Any, ClassVar, NoReturn, Self
 
 from django.db import models
+from django.utils import timezone
 
 from apps.accounts.models import SEES_ALL_TEAMS, Team, User
 
@@ -14,8 +15,13 @@ FIRST_HASH = "0" * 64
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     def visible_to(self, user: User) -> Self:
-        """Keep what a person may read; the trail is for those who answer for all teams."""
-        return self.all() if user.role in SEES_ALL_TEAMS else self.none()
+        """Keep what a person may read; the trail is for those who answer for all teams.
+
+        A key reads what was done in its own team.
+        """
+        if user.role not in SEES_ALL_TEAMS:
+            return self.none()
+        return self.all() if user.key_team_id is None else self.filter(team_id=user.key_team_id)
 
     def update(self, **kwargs: Any) -> NoReturn:
         raise TypeError(_REFUSAL)
@@ -59,6 +65,11 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-sequence"]
+        indexes: ClassVar = [
+            models.Index(fields=["thing_id", "sequence"], name="audit_of_a_thing"),
+            models.Index(fields=["action", "sequence"], name="audit_of_an_action"),
+            models.Index(fields=["actor_label", "sequence"], name="audit_of_a_person"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.action}"
@@ -70,3 +81,45 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(_REFUSAL)
+
+
+class ChainCheckQuerySet(models.QuerySet["ChainCheck"]):
+    def open(self) -> Self:
+        """Keep checks that wait or run."""
+        return self.filter(finished_at=None)
+
+
+class ChainCheck(models.Model):
+    """One walk along the whole chain: who asked for it, how far it is, what it found."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    asked_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    finished_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(null=True)
+    n_done = models.PositiveBigIntegerField(default=0)
+    n_total = models.PositiveBigIntegerField(default=0)
+    n_events = models.PositiveBigIntegerField(default=0)
+    n_erased = models.PositiveBigIntegerField(default=0)
+    is_anchored = models.BooleanField(default=True)
+    bad_sequence = models.PositiveBigIntegerField(null=True)
+    reason = models.TextField(blank=True)  # what is wrong with the chain
+    error = models.TextField(blank=True)  # why it could not be walked to its end
+    progress_url = models.CharField(max_length=300, blank=True)
+
+    objects = ChainCheckQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at"]
+
+    def __str__(self) -> str:
+        return f"Check of the chain at {self.asked_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def state(self) -> str:
+        """One of running, failed, whole, broken."""
+        if self.finished_at is None:
+            return "running"
+        if self.error:
+            return "failed"
+        return "broken" if self.reason else "whole"

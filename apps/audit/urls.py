@@ -8,4 +8,6 @@ app_name = "audit"
 urlpatterns = [
     path("", views.index, name="index"),
     path("chain/", views.chain, name="chain"),
+    path("verify/", views.verify, name="verify"),
+    path("export/<str:form>/", views.export, name="export"),
 ]
