@@ -66,6 +66,29 @@ def materialise(model: ModelVersion) -> Path:
     return folder
 
 
+def require_whole(model: ModelVersion) -> None:
+    """Stop unless the files that are kept of a model are those that were registered.
+
+    The store itself is read, not the cache of this machine: others must find them there too.
+    Raises: ModelError: if signature, decryption or a checksum does not fit.
+    """
+    signing.check(model)
+    try:
+        for name, entry in model.manifest.items():
+            digest = hashlib.sha256()
+            with storage.open_blob(entry["blob"]) as source:
+                while block := source.read(_BLOCK):
+                    digest.update(block)
+            if digest.hexdigest() != entry["sha256"]:
+                raise ModelError(f"{name} has another checksum than its manifest says.")
+    except (AssayError, OSError) as error:
+        message = (
+            f"The files of {model} must be whole and as they were registered. {error} "
+            "Nothing was changed. Restore them from a backup, or choose another model."
+        )
+        raise ModelError(message) from error
+
+
 def is_whole(folder: Path, manifest: dict[str, dict[str, object]]) -> bool:
     """Say whether a folder holds every file of a manifest, unchanged, and nothing else."""
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar, Self
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.models import TeamOwned, TeamOwnedQuerySet, User
 
@@ -37,6 +39,10 @@ class ModelVersion(TeamOwned):
     number = models.PositiveIntegerField()
     run = models.OneToOneField(
         "experiments.TrainingRun", on_delete=models.PROTECT, null=True, related_name="model"
+    )
+    # What was live when it was made: what it was made to follow.
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
     )
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.CANDIDATE, db_index=True)
     metrics = models.JSONField(default=dict)
@@ -70,3 +76,33 @@ class ModelVersion(TeamOwned):
 
     def get_absolute_url(self) -> str:
         return reverse("registry:model", args=[self.pk])
+
+
+class Move(models.TextChoices):
+    REGISTERED = "registered", "Registered"
+    PROMOTED = "promoted", "Made live"
+    ROLLED_BACK = "rolled_back", "Rolled back to"
+    REPLACED = "replaced", "Replaced"
+    RETIRED = "retired", "Retired"
+    RESTORED = "restored", "Brought back"
+
+
+class StageChange(models.Model):
+    """One step of a model from stage to stage: who, when, why, and what it took the place of."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="changes")
+    move = models.CharField(max_length=12, choices=Move)
+    stage = models.CharField(max_length=10, choices=Stage)  # the one it came to
+    other = models.ForeignKey(
+        ModelVersion, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["at"]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} {self.move}"

@@ -7,6 +7,11 @@ from apps.registry import views
 app_name = "registry"
 urlpatterns = [
     path("", views.index, name="index"),
+    path("compare/", views.compare, name="compare"),
     path("<uuid:model_id>/", views.model, name="model"),
+    path("<uuid:model_id>/card.json", views.card, name="card"),
     path("<uuid:model_id>/promote/", views.promote, name="promote"),
+    path("<uuid:model_id>/roll-back/", views.roll_back, name="roll-back"),
+    path("<uuid:model_id>/retire/", views.retire, name="retire"),
+    path("<uuid:model_id>/restore/", views.restore, name="restore"),
 ]

@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from apps.accounts.models import Role
 from apps.registry.figures import compared, verdict
 from apps.registry.models import ModelVersion
 from apps.registry.services import live, promote
-from tests.apps.workshop import trained_model
+from tests.apps.workshop import ready_version, trained_model
+from tests.people import make_person
 
 METRICS = {"accuracy": 0.9, "error": 0.1, "baseline_accuracy": 0.8, "baseline_error": 0.2}
 
@@ -119,3 +121,162 @@ def test_rest_promotes_for_nobody_without_the_right(people, api, tmp_path, name,
 
     assert answer.status_code == status
     assert ModelVersion.objects.get().stage == "candidate"
+
+
+def test_one_click_goes_back_to_the_model_before(people, login, tmp_path):
+    first, second = trained_model(people, tmp_path), trained_model(people, tmp_path)
+    promote(first, people.dora, "Good.")
+    promote(second, people.dora, "Better.")
+    browser = login(people.dora)
+    url = second.get_absolute_url()
+
+    page = browser.get(url).content.decode()
+    done = browser.post(f"{url}roll-back/", {"reason": "It misses frauds."}, follow=True)
+    again = browser.post(f"{url}roll-back/", {"reason": "It misses frauds."}, follow=True)
+
+    assert "Back to model 1" in page
+    assert "Back to model 1: it is live" in done.content.decode()
+    assert "not any more" in again.content.decode()
+    assert live("tiny", people.team) == first
+    assert "none to go back to" in browser.get(first.get_absolute_url()).content.decode()
+
+
+def test_a_candidate_is_retired_and_brought_back_at_the_page(people, login, tmp_path):
+    model = trained_model(people, tmp_path)
+    browser, url = login(people.dora), model.get_absolute_url()
+
+    retired = browser.post(f"{url}retire/", {"reason": "Wrong file."}, follow=True)
+    restored = browser.post(f"{url}restore/", {"reason": "Right file."}, follow=True)
+
+    assert "is retired" in retired.content.decode()
+    assert "is a candidate again" in restored.content.decode()
+    assert "Wrong file." in browser.get(url).content.decode()
+
+
+@pytest.mark.parametrize("move", ["promote", "roll-back", "retire", "restore"])
+def test_moves_are_for_who_may(people, login, tmp_path, move):
+    url = f"{trained_model(people, tmp_path).get_absolute_url()}{move}/"
+
+    assert login(people.alice).post(url, {"reason": "x"}).status_code == 403
+    assert login(people.dora).get(url).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, 3), ({"stage": "live"}, 1), ({"stage": "candidate"}, 2), ({"solution": "tiny"}, 3),
+        ({"q": "2"}, 1), ({"q": "march"}, 3), ({"q": "alice"}, 3), ({"q": "nobody"}, 0),
+        ({"stage": "no such stage"}, 3), ({"q": "9" * 60}, 0),
+    ],
+)  # fmt: skip
+def test_the_list_is_narrowed(people, login, api, tmp_path, query, found):
+    promote(trained_model(people, tmp_path), people.dora, "Good.")
+    for _ in range(2):
+        trained_model(people, tmp_path)
+
+    page = login(people.bob).get(reverse("registry:index"), query)
+
+    assert len(page.context["lines"]) == found
+    if query.get("stage") != "no such stage":
+        assert api(people.bob).get("/api/v1/models/", query).json()["count"] == found
+
+
+def test_many_models_are_paged_on_the_server(people, login, tmp_path):
+    version = trained_model(people, tmp_path).run.dataset_version
+    for _ in range(27):
+        trained_model(people, tmp_path, version)
+
+    page = login(people.bob).get(reverse("registry:index"), {"page": 2})
+
+    assert len(page.context["lines"]) == 3
+
+
+def test_an_admin_narrows_by_team(people, login, tmp_path):
+    trained_model(people, tmp_path)
+    version = ready_version(people, owner=people.charlie, team=people.other_team)
+    trained_model(people, tmp_path, version, owner=people.charlie)
+    browser = login(people.admin)
+
+    assert len(browser.get("/models/").context["lines"]) == 2
+    chosen = browser.get("/models/", {"team": str(people.other_team.pk)})
+    assert [line["model"].team for line in chosen.context["lines"]] == [people.other_team]
+
+
+def test_the_forms_of_a_model_stand_side_by_side(people, login, tmp_path):
+    forms = [
+        {"name": "FP32", "size_mb": 8.1, "latency_ms": 12.5, "accuracy": 0.9, "odd": 1},
+        {"name": "INT8", "size_mb": 2.2, "latency_ms": 6.25, "accuracy": 0.89},
+        "not a form",
+    ]
+    model = trained_model(people, tmp_path, card={"variants": forms})
+
+    page = login(people.bob).get(model.get_absolute_url()).content.decode()
+
+    for words in ("INT8", "2.20", "6.25", "89.0%", "Latency, ms"):
+        assert words in page
+    assert ">odd<" not in page.lower()
+
+
+def test_the_card_is_taken_away_as_json(people, login, tmp_path):
+    model = trained_model(people, tmp_path)
+
+    answer = login(people.bob).get(f"{model.get_absolute_url()}card.json")
+
+    found = answer.json()
+    assert answer["Content-Disposition"] == 'attachment; filename="tiny-model-1.json"'
+    assert found["lineage"]["data_sha256"] == model.run.data_sha256
+    assert found["history"][0]["move"] == "registered"
+    assert "blob" not in answer.content.decode()
+
+
+def test_auditors_find_its_history_and_others_do_not(people, login, tmp_path):
+    model = trained_model(people, tmp_path)
+    auditor = make_person("Olga", Role.AUDITOR)
+
+    page = login(auditor).get(model.get_absolute_url()).content.decode()
+
+    assert f"/audit/?thing_type=registry.modelversion&amp;thing_id={model.pk}" in page
+    assert "/audit/" not in login(people.bob).get(model.get_absolute_url()).content.decode()
+
+
+def test_a_model_page_takes_few_queries(people, login, tmp_path, django_assert_max_num_queries):
+    models = [trained_model(people, tmp_path) for _ in range(4)]
+    for model in models:
+        promote(model, people.dora, "Better.")
+    browser = login(people.dora)
+    url = models[-1].get_absolute_url()
+    browser.get(url)
+
+    with django_assert_max_num_queries(16):
+        browser.get(url)
+
+
+def test_rest_rolls_back_retires_and_restores(people, api, tmp_path):
+    first, second = trained_model(people, tmp_path), trained_model(people, tmp_path)
+    third = trained_model(people, tmp_path)
+    client, reason = api(people.dora), {"reason": "It misses frauds."}
+    for model in (first, second):
+        client.post(f"/api/v1/models/{model.pk}/promote/", reason)
+
+    to = client.get(f"/api/v1/models/{second.pk}/").json()["rolls_back_to"]
+    back = client.post(f"/api/v1/models/{second.pk}/rollback/", reason).json()
+    again = client.post(f"/api/v1/models/{second.pk}/rollback/", reason)
+    retired = client.post(f"/api/v1/models/{third.pk}/retire/", reason).json()
+    restored = client.post(f"/api/v1/models/{third.pk}/restore/", reason).json()
+    silent = client.post(f"/api/v1/models/{third.pk}/retire/", {"reason": " "})
+
+    assert to == back["id"] == str(first.pk)
+    assert (again.status_code, again["Content-Type"]) == (409, "application/problem+json")
+    assert (retired["stage"], restored["stage"]) == ("retired", "candidate")
+    assert [step["move"] for step in restored["history"]] == ["registered", "retired", "restored"]
+    assert silent.status_code == 400
+
+
+def test_rest_keeps_the_second_person(people, api, tmp_path, settings):
+    settings.ASSAY_FOUR_EYES = True
+    own = trained_model(people, tmp_path, owner=people.dora)
+
+    answer = api(people.dora).post(f"/api/v1/models/{own.pk}/promote/", {"reason": "Mine."})
+
+    assert answer.status_code == 403
+    assert "somebody else" in answer.json()["detail"]
