@@ -30,7 +30,7 @@ WORDS = {
     "settings.keys": "Make API keys for oneself",
     "users.manage": "Manage people, teams and everybody's keys",
     "monitoring.view": "See health, storage use and metrics",
-    "monitoring.sweep": "Measure storage and remove files that belong to nothing",
+    "settings.storage": "Measure storage and remove files that belong to nothing",
 }
 ROLE_WORDS = {
     Role.ANALYST: "Works with data, models and results of the own teams",

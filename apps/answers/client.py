@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     from apps.answers.wire import Question
 
 TIMEOUT_S = 30.0
+LOOK_S = 2.0
 _KINDS = {"config": ConfigError, "model": ModelError}
 
 
 class _Connection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+    def __init__(self, path: Path, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self._path = path
+        self._timeout_s = timeout_s
 
     def connect(self) -> None:
         """Open the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(self._timeout_s)
         self.sock.connect(str(self._path))
 
 
@@ -56,6 +58,19 @@ def ask(question: Question) -> Said:
     if answer.status != http.client.OK:
         raise _error(told)
     return Said(told["output"], told["report"], told["seconds"])
+
+
+def look() -> dict[str, Any] | None:
+    """Return what the model process says of itself; None if it does not answer soon."""
+    connection = _Connection(Path(settings.ASSAY_MODELS_SOCKET), LOOK_S)
+    try:
+        connection.request("GET", "/")
+        told: dict[str, Any] = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return told
 
 
 def _error(told: dict[str, Any]) -> Exception:

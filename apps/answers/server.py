@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socketserver
 import threading
 import time
@@ -11,12 +12,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import psutil
 import structlog
 from django.db import close_old_connections
 
 from apps.answers.wire import Question, Said
 from apps.catalog.services import solution as find_solution
 from apps.experiments.services import read_options
+from apps.registry.bundles import loaded
 from apps.registry.models import ModelVersion
 from apps.registry.services import load
 from ml_core.data.complete import complete
@@ -127,6 +130,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, asdict(said))
         finally:
             close_old_connections()
+
+    def do_GET(self) -> None:
+        """Tell that the process lives, and which models it holds; waits for no question."""
+        memory_mb = psutil.Process().memory_info().rss / 2**20
+        self._send(200, {"models": loaded(), "memory_mb": round(memory_mb, 1), "pid": os.getpid()})
 
     def address_string(self) -> str:
         """Return a name for logs; a Unix socket has no address."""

@@ -10,5 +10,7 @@ os.environ.setdefault("ASSAY_DB_POOL", "1")
 django.setup(set_prefix=False)
 
 from apps.config.body import BodyHandler  # noqa: E402  needs the settings
+from apps.monitoring.requests import forget_the_last_start  # noqa: E402  as above
 
+forget_the_last_start()
 application = BodyHandler()

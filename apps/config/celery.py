@@ -12,5 +12,5 @@ TRANSPORT_ALIASES["embedded"] = "apps.jobs.transport:Transport"
 
 app = Celery("assay")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["apps.jobs", "apps.schedules"])
+app.autodiscover_tasks(["apps.jobs", "apps.schedules", "apps.monitoring"])
 app.autodiscover_tasks(["apps.jobs"], related_name="processes")

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 _log = structlog.get_logger("assay.request")
-_QUIET = ("/static/", "/healthz")
+_QUIET = ("/static/", "/healthz", "/readyz", "/metrics")
 _SECRET = "/accounts/welcome/"  # noqa: S105  the address before the secret
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ ASSAY_MODELS_SOCKET = env.text("ASSAY_MODELS_SOCKET") or str(ASSAY_HOME / "run" 
 _kept = env.kept_secrets(ASSAY_HOME / "secrets.env")
 SECRET_KEY = env.secret("ASSAY_SECRET_KEY", _kept)
 ASSAY_ENCRYPTION_KEY = env.secret("ASSAY_ENCRYPTION_KEY", _kept)
+ASSAY_METRICS_TOKEN = env.secret("ASSAY_METRICS_TOKEN", _kept)
 
 # --- choices ---------------------------------------------------------------------------------
 DEBUG = env.flag("ASSAY_DEBUG")
@@ -56,6 +58,7 @@ ASSAY_APPS = [
     "apps.inference",
     "apps.answers",
     "apps.schedules",
+    "apps.monitoring",
     "apps.jobs",
     "apps.audit",
     "apps.accounts",
@@ -88,6 +91,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.config.middleware.stream_in_threads",
     "apps.config.middleware.log_request",
+    "apps.monitoring.requests.time_request",
     "apps.rest.words.refuse_nul",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -329,8 +333,19 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": ASSAY_SCHEDULES_TICK_S,
         # One that waited behind long work says nothing that the next one does not.
         "options": {"queue": "cpu", "expire_seconds": max(10, ASSAY_SCHEDULES_TICK_S)},
-    }
-}
+    },
+    "measure": {
+        "task": "monitoring.measure", "schedule": 3600, "options": {"expire_seconds": 3000},
+    },
+    "sweep": {
+        "task": "monitoring.sweep", "schedule": 24 * 3600, "options": {"expire_seconds": 3600},
+    },
+}  # fmt: skip
+
+# --- figures: where each web process counts its requests; read when the library is imported -----
+_COUNTS = ASSAY_HOME / "run" / "metrics"
+_COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_COUNTS)
 
 # --- logs ------------------------------------------------------------------------------------
 LOGGING_CONFIG = "apps.config.logs.configure"

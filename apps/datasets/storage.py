@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
@@ -20,7 +21,7 @@ from ml_core.errors import ModelError
 from ml_core.security.cipher import DecryptingReader, EncryptingWriter, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Buffer
@@ -160,6 +161,26 @@ def delete(name: str) -> None:
     """Remove a file, if it is there."""
     if name:
         _path(name).unlink(missing_ok=True)
+
+
+def walk() -> Iterator[tuple[str, int, float]]:
+    """Return name, bytes on the disk and last change of every file, half-written ones too."""
+    root = str(_root())
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                        continue
+                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                        found = entry.stat(follow_symlinks=False)
+                        name = os.path.relpath(entry.path, root)
+                        yield name, found.st_size, found.st_mtime
+        except FileNotFoundError:
+            continue
 
 
 def sweep(older_than_s: float = STALE_S) -> int:

@@ -67,6 +67,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Entry("Audit", "/audit/", icon="shield-check", action="audit.view"),
             Entry("People", "/people/", icon="users", action="users.manage"),
+            Entry("Health", "/monitoring/", icon="heartbeat", action="monitoring.view"),
             Entry("Settings", "/settings/", icon="settings"),
             Entry("API", "/api/docs/", icon="api"),
         ),

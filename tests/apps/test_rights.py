@@ -30,6 +30,7 @@ PUBLIC = {
     "account_inactive": "tells an inactive person so",
     "mfa_authenticate": "the second step of the login; without the first it leads back there",
     "web:healthz": "a sign of life that says nothing of anybody",
+    "monitoring:readyz": "says which parts work, for load balancers",
     "api-docs-script": "a constant script",
 }
 # Guarded by the packages that bring them: a stranger is sent to the login.

@@ -1,0 +1,1 @@
+"""How the house is: health, storage, and figures for Prometheus."""

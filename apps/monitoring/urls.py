@@ -1,0 +1,16 @@
+"""Addresses of health and storage."""
+
+from django.urls import path
+
+from apps.monitoring import views
+from apps.monitoring.api import MetricsView
+
+app_name = "monitoring"
+urlpatterns = [
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
+    path("monitoring/", views.index, name="index"),
+    path("monitoring/storage/", views.storage, name="storage"),
+    path("monitoring/storage/measure/", views.measure, name="measure"),
+    path("monitoring/storage/sweep/", views.sweep, name="sweep"),
+]
