@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ml_core.data.schema import Column
 
 N_NEWEST = 5
+LANGUAGES = ("curl", "python")
 # Apps above this one, whose newest rows are shown where they are installed.
 _BELONGINGS = (
     ("results", "Results", "inference", "Prediction", "results.view", "report-analytics"),
@@ -48,12 +49,28 @@ def detail(request: UserRequest, slug: str) -> HttpResponse:
         "belongings": [
             shown for row in _BELONGINGS if (shown := _belonging(request.user, slug, *row))
         ],
-        "snippets": snippets(solution, request.build_absolute_uri("/").rstrip("/")),
         "may_try": can(request.user, "datasets.upload"),
         "may_train": can(request.user, "solutions.train"),
         "may_score": can(request.user, "solutions.score"),
     }
     return render(request, "catalog/detail.html", context)
+
+
+@allowed("solutions.view")
+def code(request: UserRequest, slug: str) -> HttpResponse:
+    """How a program calls the solution, in the language of the chosen tab."""
+    solution = services.solution(slug)
+    language = request.GET.get("in", LANGUAGES[0])
+    language = language if language in LANGUAGES else LANGUAGES[0]
+    found = snippets(solution, request.build_absolute_uri("/").rstrip("/"))
+    context = {
+        "solution": solution,
+        "language": language,
+        "languages": LANGUAGES,
+        "snippets": [(snippet, snippet.code(language)) for snippet in found],
+        "columns": solution.inputs().columns,
+    }
+    return render(request, "catalog/code.html", context)
 
 
 def _belonging(  # noqa: PLR0913, PLR0917  one row of the table above

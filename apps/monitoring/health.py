@@ -109,7 +109,8 @@ def health() -> Health:
 
 def _last_sent() -> datetime | None:
     sent = PeriodicTask.objects.exclude(last_run_at=None).order_by("-last_run_at")
-    return sent.values_list("last_run_at", flat=True).first()
+    newest: datetime | None = sent.values_list("last_run_at", flat=True).first()
+    return newest
 
 
 def _loaded() -> Loaded | None:

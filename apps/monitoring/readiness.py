@@ -72,7 +72,7 @@ def _database() -> tuple[bool, str]:
 def _broker() -> tuple[bool, str]:
     """Reach the broker; the embedded one is a folder that must take messages."""
     if not settings.ASSAY_BROKER_URL:
-        _write_in(Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["folder"]))
+        _write_in(Path(str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["folder"])))
         return True, "embedded, takes messages"
     with run_job.app.connection_for_write(connect_timeout=BROKER_S) as link:
         link.ensure_connection(max_retries=1, timeout=BROKER_S)

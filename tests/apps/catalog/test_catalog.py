@@ -8,6 +8,7 @@ from django.core.management import call_command
 
 from apps.accounts.models import Role
 from apps.catalog import services
+from apps.catalog.snippets import snippets
 from apps.datasets.models import Dataset, DatasetVersion
 from tests.people import make_person
 
@@ -38,7 +39,44 @@ def test_a_page_tells_the_columns_their_rules_and_how_to_call(login, alice):
 
     assert "kA, at least 0, at most 40" in page
     assert "amperage" in page
-    assert "http://testserver/api/v1/datasets/" in page
+    assert "/solutions/dummy/code/" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "mark"), [("curl", "curl -sS"), ("python", "import requests")]
+)
+def test_a_table_is_scored_as_a_file(login, alice, language, mark):
+    page = login(alice).get(f"/solutions/dummy/code/?in={language}").content.decode()
+
+    assert "data.csv" in page
+    assert mark in page
+    assert "http://testserver/api/v1" in page
+    assert "picture.jpg" not in page
+
+
+@pytest.mark.parametrize(
+    ("slug", "column", "row"), [("casting", "picture", None), ("vqa", "picture", "question")]
+)
+def test_a_picture_is_sent_as_the_part_of_its_column(slug, column, row):
+    one, file = snippets(services.registry()[slug], "https://assay.example")
+
+    assert f"-F {column}=@picture.jpg" in one.curl
+    assert f'"{column}": {column}' in one.python
+    assert (f'"{row}"' in one.python) is (row is not None)
+    assert "pictures.zip" in file.curl
+    assert "csv" not in (one.curl + file.curl).lower()
+
+
+def test_every_snippet_in_python_can_be_read_by_python():
+    for solution in services.registry():
+        for snippet in snippets(solution, "https://assay.example"):
+            compile(snippet.python, solution.slug, "exec")
+
+
+def test_a_language_that_is_not_there_is_curl(login, alice):
+    answer = login(alice).get("/solutions/dummy/code/?in=cobol")
+
+    assert answer.context["language"] == "curl"
 
 
 def test_an_unknown_solution_is_not_found(login, alice):
