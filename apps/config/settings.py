@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -343,7 +344,8 @@ CELERY_BEAT_SCHEDULE = {
 }  # fmt: skip
 
 # --- figures: where each web process counts its requests; read when the library is imported -----
-_COUNTS = ASSAY_HOME / "run" / "metrics"
+# A folder of its own for each machine: two of them may share a home, and number processes alike.
+_COUNTS = ASSAY_HOME / "run" / "metrics" / socket.gethostname()
 _COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_COUNTS)
 

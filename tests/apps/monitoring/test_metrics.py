@@ -131,7 +131,7 @@ def test_requests_of_all_processes_are_added_up(client, db):
     before = figures(client)[key]
 
     # The settings of a test make a home of their own, so the product's own are used here.
-    home = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).parents[1]
+    home = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).parents[2]
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "apps.config.settings", "ASSAY_HOME": str(home),
     }  # fmt: skip
