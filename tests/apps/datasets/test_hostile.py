@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import html
-import io
-import json
-import stat
-import struct
-import threading
-import zipfile
-import zlib
 
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from PIL import Image
 
-from apps.answers.models import Answer
-from apps.answers.server import ModelServer
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.services import load_frame, open_media
-from apps.experiments.models import TrainingRun
-from apps.jobs.models import State
-from apps.registry.services import register
 from ml_core.data.labels.box import from_text
 from ml_core.data.pictures import read_picture
+from tests.apps.datasets.hostile import (
+    GOOD,
+    SVG,
+    bomb,
+    endless,
+    huge_png,
+    jpeg,
+    locked,
+    lying,
+    many,
+    saved,
+    turned,
+    with_a_link,
+)
 from tests.apps.datasets.tables import blobs, csv, frame
-from tests.apps.pictures import packed, picture, squares_files
+from tests.apps.pictures import packed, squares_files
 
 PAGE, REST = "/datasets/upload/", "/api/v1/datasets/"
-GOOD = picture(1)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -54,51 +54,6 @@ def send(request, login, api, alice):
 
 
 # --- archives ------------------------------------------------------------------------------
-def bomb() -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.png", b"\0" * 50_000_000)
-    return out.getvalue()
-
-
-def many() -> bytes:
-    return packed({f"{i}.png": b"" for i in range(50_001)})
-
-
-def with_a_link() -> bytes:
-    out, info = io.BytesIO(), zipfile.ZipInfo("a.png")
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr(info, "/etc/passwd")
-    return out.getvalue()
-
-
-def lying(size: int) -> bytes:
-    """Say another size of a file, where the archive lists it and before it."""
-    data = bytearray(packed({"a.png": GOOD}))
-    true = struct.pack("<I", len(GOOD))
-    at = data.index(b"PK\x01\x02")
-    assert data[at + 24 : at + 28] == true
-    data[at + 24 : at + 28] = struct.pack("<I", size)
-    return bytes(data)
-
-
-def endless() -> bytes:
-    """Promise twenty files of four gigabytes each."""
-    data = bytearray(packed({f"{i:02d}.png": GOOD for i in range(20)}))
-    at = -1
-    while (at := data.find(b"PK\x01\x02", at + 1)) > 0:
-        data[at + 24 : at + 28] = struct.pack("<I", 2**32 - 2)
-    return bytes(data)
-
-
-def locked() -> bytes:
-    data = bytearray(packed({"a.png": GOOD}))
-    at = data.index(b"PK\x01\x02")
-    data[at + 8] |= 1
-    return bytes(data)
-
-
 REFUSED_AT_ONCE = {
     "bomb": (bomb, "shrink at most 200 times"),
     "50,001 files": (many, "at most 50,000 files"),
@@ -136,26 +91,6 @@ def rejected(answer, run_jobs) -> str:
     return " ".join(issue["message"] for issue in version.issues)
 
 
-def huge_png() -> bytes:
-    """Return a PNG of 50,000 x 50,000 px that is small in the file."""
-
-    def part(name: bytes, data: bytes) -> bytes:
-        body = name + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 1, 0, 0, 0, 0)
-    rows = zlib.compress(b"\0" * (6_251 * 2_000), 9)
-    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", rows) + part(b"IEND", b"")
-
-
-def jpeg(side: int = 64, **more) -> bytes:
-    out = io.BytesIO()
-    noise = np.random.default_rng(1).integers(0, 255, (side, side, 3)).astype(np.uint8)
-    Image.fromarray(noise).save(out, "JPEG", **more)
-    return out.getvalue()
-
-
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 REJECTED_AFTER_CHECK = {
     "50,000 px square": ({"a.png": huge_png()}, "at most 100 megapixels"),
     "truncated jpeg": ({"a.jpg": jpeg()[:900]}, "must be whole"),
@@ -186,24 +121,6 @@ def test_a_hostile_picture_or_label_is_named_and_nothing_is_ready(case, send, ru
     told = rejected(send(files if isinstance(files, bytes) else packed(files)), run_jobs)
 
     assert reason in told
-
-
-def turned() -> bytes:
-    """Return a photo that was taken with the camera held upright."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    image = Image.new("RGB", (40, 20))
-    image.paste((250, 250, 250), (0, 0, 20, 20))  # the left half is bright
-    out = io.BytesIO()
-    image.save(out, "PNG", exif=exif)
-    return out.getvalue()
-
-
-def saved(values, mode: str, form: str = "PNG", **more) -> bytes:
-    out = io.BytesIO()
-    image = Image.fromarray(values) if mode == "I;16" else Image.fromarray(values).convert(mode)
-    image.save(out, form, **more)
-    return out.getvalue()
 
 
 GREY = np.tile(np.arange(32, dtype=np.uint8) * 8, (32, 1))
@@ -317,95 +234,6 @@ def test_formulas_of_a_table_are_texts_wherever_they_are_downloaded(ingest, logi
     cells = [cell for line in told.splitlines() for cell in line.split(",")]
     assert any("=1+1" in cell for cell in cells)
     assert not [cell for cell in cells if cell.strip('"').startswith(("=", "+", "-", "@"))]
-
-
-# --- questions -----------------------------------------------------------------------------
-@pytest.fixture
-def models(settings, tmp_path, people):
-    settings.ASSAY_MODELS_SOCKET = str(tmp_path / "models.sock")
-    server = ModelServer(tmp_path / "models.sock")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield _question_model(people, tmp_path)
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _question_model(people, tmp_path):
-    dataset = Dataset.objects.create(name="Q", solution="question", team=people.team)
-    version = DatasetVersion.objects.create(
-        dataset=dataset, team=people.team, number=1, state="ready", filename="q.zip",
-        format="pictures", sha256="0" * 64, source_blob="x", n_rows=1,
-    )  # fmt: skip
-    run = TrainingRun.objects.create(
-        team=people.team, created_by=people.alice, solution="question", dataset_version=version,
-        options={}, state=State.SUCCEEDED, token="q", data_sha256="0" * 64, code_version="1",
-    )  # fmt: skip
-    bundle = tmp_path / "question-bundle"
-    bundle.mkdir()
-    (bundle / "model.json").write_text("{}", "utf-8")
-    card = '{"licence": "AGPL-3.0-or-later", "limits": ["None."], "data_origin": "None."}'
-    (bundle / "card.json").write_text(card, "utf-8")
-    return register(run, bundle, {"accuracy": 1.0})
-
-
-QUESTIONS = {
-    "10,000 letters": "wh" * 5_000,
-    "emoji": "How many \U0001f468\u200d\U0001f469\u200d\U0001f467 and \U0001f6d1?",
-    "other scripts": "图中有几个圆? كم دائرة؟ сколько кругов?",
-    "markup": "<script>alert(1)</script>{{ 7*7 }}",
-    "formula": "=1+1",
-}
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("case", QUESTIONS)
-def test_a_strange_question_is_answered_or_refused_and_shown_as_text(case, models, login, alice):
-    question = QUESTIONS[case]
-    form = {"question": question, "picture": SimpleUploadedFile("a.png", GOOD)}
-
-    answer = login(alice).post("/solutions/question/ask/", form, follow=True)
-
-    page = answer.content.decode()
-    assert "<script>alert" not in page
-    if answer.status_code == 200 and Answer.objects.exists():
-        kept = Answer.objects.get()
-        assert kept.inputs["question"] == question
-        assert kept.output["label"] == f"{len(question)} letters"
-        assert "49" not in page or "{{ 7*7 }}" in page
-    else:
-        assert answer.status_code in {200, 422}
-        assert "at most" in page
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("question", ["", "   ", None])
-def test_an_empty_question_is_refused_with_its_reason(question, models, api, alice):
-    row = {} if question is None else {"question": question}
-    sent = {"row": json.dumps(row), "picture": SimpleUploadedFile("a.png", GOOD)}
-
-    answer = api(alice).post("/api/v1/solutions/question/answers/", sent, format="multipart")
-
-    assert answer.status_code == 422, answer.content
-    assert answer.json()["issues"][0]["column"] == "question"
-    assert not Answer.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("case", ["huge", "cut", "script", "nothing", "turned"])
-def test_a_hostile_picture_beside_a_question_is_told(case, models, api, alice):
-    data = {"huge": huge_png(), "cut": jpeg()[:600], "script": SVG, "nothing": b"",
-            "turned": turned()}[case]  # fmt: skip
-    sent = {"row": '{"question": "?"}', "picture": SimpleUploadedFile("a.png", data)}
-
-    answer = api(alice).post("/api/v1/solutions/question/answers/", sent, format="multipart")
-
-    if case == "turned":
-        assert answer.json()["output"]["score"] == 20.0
-    else:
-        assert answer.status_code in {400, 422}, answer.content
-        assert answer["Content-Type"] == "application/problem+json"
 
 
 def test_squares_are_still_taken(send, run_jobs):
