@@ -17,6 +17,7 @@ class Column:
     `image` and `audio` name a file of the upload. `boxes` is a JSON list of {"label", "x", "y",
     "width", "height"} in pixels of the upright picture, from its upper left; empty text where
     nobody has looked yet, "[]" where somebody has and there is nothing.
+    `choices` are names to offer where people choose one, such as classes of boxes; others may come.
     `personal` values never enter a message or a log. `aliases` are other usual names,
     compared without case, spaces and signs. `role` names what the column means to the product:
     "key" (name of the row), "label" (the truth, may be empty for rows not yet known), "time".
@@ -34,6 +35,7 @@ class Column:
     unique: bool = False
     personal: bool = False
     aliases: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     role: Literal["key", "label", "time", ""] = ""
 
 

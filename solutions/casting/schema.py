@@ -11,6 +11,7 @@ SCHEMA = Schema(
         Column(
             "boxes", "boxes", "Defects", "Boxes that people drew; empty where nobody has looked.",
             required=False, nullable=True, role="label", aliases=("labels", "annotations"),
+            choices=CLASSES,
         ),
         Column(
             "part", "id", "Part", "Serial number of the part.", required=False, nullable=True,

@@ -7,10 +7,15 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ml_core.errors import DataError, Issue
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SLACK = 1.0  # pixels by which rounding may lead over the edge
+MOST_BOXES = 1_000  # on one picture, drawn by people
+LONGEST_LABEL = 100
+_SIZES = ("x", "y", "width", "height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,46 @@ def from_text(text: str | None) -> list[Box] | None:
 
 def _one(item: Any) -> Box:
     try:
-        sizes = [float(item[name]) for name in ("x", "y", "width", "height")]
+        sizes = [float(item[name]) for name in _SIZES]
         return Box(str(item["label"]), *sizes)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("must have label, x, y, width and height") from error
+
+
+def checked(told: Any, width: int, height: int) -> list[Box]:
+    """Return what a person says to be on a picture of this size, as it will be kept.
+
+    Raises: DataError: naming by its number the first box that cannot be.
+    """
+    if not isinstance(told, list):
+        raise _refused("Boxes must be a list. Send [] where nothing is on the picture.")
+    if len(told) > MOST_BOXES:
+        raise _refused(
+            f"A picture must have at most {MOST_BOXES:,} boxes. Got {len(told):,}. Draw fewer."
+        )
+    found = []
+    for number, item in enumerate(told, 1):
+        try:
+            found.append(_drawn(item).clipped(width, height))
+        except ValueError as error:
+            raise _refused(f"Box {number} {error}. Correct it; nothing was saved.") from error
+    return found
+
+
+def _drawn(item: Any) -> Box:
+    numbers: list[Any] = [item.get(name) for name in _SIZES] if isinstance(item, dict) else []
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+        raise ValueError("must have the numbers x, y, width and height")
+    label = item.get("label")
+    if not isinstance(label, str) or not label.strip() or not label.strip().isprintable():
+        raise ValueError("must have a label of printable characters")
+    if len(label) > LONGEST_LABEL:
+        raise ValueError(f"must have a label of at most {LONGEST_LABEL} characters")
+    try:
+        return Box(label.strip(), *(round(float(number), 2) for number in numbers))
+    except OverflowError:
+        raise ValueError("must have four finite numbers") from None
+
+
+def _refused(message: str) -> DataError:
+    return DataError(Issue("bad_box", message))

@@ -53,7 +53,8 @@ def _label_of(picture: str, labels: set[str]) -> str | None:
         if part == "images":
             parts = (*path.parts[:index], "labels", *path.parts[index + 1 :])
             places.append(PurePosixPath(*parts).with_suffix(".txt"))
-    places.append(PurePosixPath("labels", path.name).with_suffix(".txt"))
+    if "images" not in path.parts:
+        places.append(PurePosixPath("labels", path.name).with_suffix(".txt"))
     return next((str(place) for place in places if str(place) in labels), None)
 
 
@@ -97,25 +98,40 @@ def _name(kind: int, names: Sequence[str]) -> str:
     return names[kind].strip()
 
 
-def write(rows: Iterable[tuple[str, int, int, Sequence[Box]]]) -> Mapping[str, str]:
+def write(
+    rows: Iterable[tuple[str, int, int, Sequence[Box]]], digits: int = 6
+) -> Mapping[str, str]:
     """Return label files and data.yaml; pictures are (name, width, height, boxes).
 
     Pictures belong below `images/`, their labels stand below `labels/`.
     """
     listed = list(rows)
     kinds = sorted({box.label for *_, boxes in listed for box in boxes})
-    number = {kind: index for index, kind in enumerate(kinds)}
-    written = {
-        "data.yaml": yaml.safe_dump(
-            {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(kinds))},
-            allow_unicode=True, sort_keys=False,
-        )
-    }  # fmt: skip
-    for name, width, height, boxes in listed:
-        path = PurePosixPath("labels", name.removeprefix("images/")).with_suffix(".txt")
-        written[str(path)] = "".join(
-            f"{number[b.label]} {(b.x + b.width / 2) / width:.6f} "
-            f"{(b.y + b.height / 2) / height:.6f} {b.width / width:.6f} {b.height / height:.6f}\n"
-            for b in boxes
-        )
-    return written
+    return {"data.yaml": class_file(kinds)} | {
+        label_file(name): label_lines(boxes, kinds, (width, height), digits)
+        for name, width, height, boxes in listed
+    }
+
+
+def class_file(kinds: Sequence[str]) -> str:
+    """Return what data.yaml says: where pictures are, and the names of the classes."""
+    told = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(kinds))}
+    return yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
+
+
+def label_file(picture: str) -> str:
+    """Return the name of the label file of a picture below `images/`."""
+    return str(PurePosixPath("labels", picture.removeprefix("images/")).with_suffix(".txt"))
+
+
+def label_lines(
+    boxes: Sequence[Box], kinds: Sequence[str], size: tuple[int, int], digits: int = 6
+) -> str:
+    """Return a line for each box: number of the class, centre and size as parts of the picture."""
+    width, height = size
+    return "".join(
+        f"{kinds.index(b.label)} {(b.x + b.width / 2) / width:.{digits}f} "
+        f"{(b.y + b.height / 2) / height:.{digits}f} {b.width / width:.{digits}f} "
+        f"{b.height / height:.{digits}f}\n"
+        for b in boxes
+    )
