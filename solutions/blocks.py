@@ -149,7 +149,7 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box on a picture, in its pixels, and how sure it is."""
+    """A box on a picture, in its pixels: found by a model, and how sure it is; or the truth."""
 
     label: str
     x: float
@@ -158,6 +158,7 @@ class Region:
     height: float
     confidence: float = 1.0
     tone: Tone = "bad"
+    is_truth: bool = False
 
 
 @dataclass(frozen=True, slots=True)

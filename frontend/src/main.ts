@@ -3,6 +3,7 @@ import "@tabler/core/dist/css/tabler.min.css";
 import "./styles/assay.css";
 import "./styles/components.css";
 import "./styles/blocks.css";
+import "./styles/pictures.css";
 import "./generated/icons.svg?url";
 import "./icon.svg?url";
 import { startConfirm } from "./confirm";

@@ -6,9 +6,10 @@ export type Dispose = () => void;
 export type Island = (element: HTMLElement) => Dispose | undefined;
 
 const islands: Record<string, () => Promise<{ start: Island }>> = {
+  "box-editor": () => import("./islands/box-editor"),
   "graph-view": () => import("./islands/graph-view"),
+  "image-viewer": () => import("./islands/image-viewer"),
   "line-chart": () => import("./islands/line-chart"),
-  picture: () => import("./islands/picture"),
   timeline: () => import("./islands/timeline"),
   upload: () => import("./islands/upload"),
 };
