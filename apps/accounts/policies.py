@@ -31,6 +31,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "solutions.score": _PROGRAMS,
     "datasets.view": _EVERYONE,
     "datasets.upload": _PROGRAMS,
+    "datasets.label": _PROGRAMS,
     "datasets.delete": _WORKERS,
     "runs.view": _EVERYONE,
     "models.view": _EVERYONE,

@@ -18,6 +18,7 @@ from apps.accounts.policies import require
 from apps.accounts.services import current_team
 from apps.catalog.services import registry
 from apps.datasets import services
+from apps.datasets.api_labels import LabelActions
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.uploads import EncryptingUploadHandler, StoredUpload
 
@@ -40,8 +41,8 @@ class VersionSerializer(serializers.ModelSerializer[DatasetVersion]):
         model = DatasetVersion
         fields: ClassVar = [
             "id", "url", "dataset", "dataset_name", "solution", "number", "state", "filename",
-            "format", "size_bytes", "sha256", "n_rows", "n_issues", "time_min", "time_max", "job",
-            "job_url", "created_at",
+            "format", "parent", "size_bytes", "sha256", "n_rows", "n_issues", "time_min",
+            "time_max", "job", "job_url", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -204,12 +205,15 @@ class DatasetViewSet(
         services.delete(instance, cast("User", self.request.user))
 
 
-class DatasetVersionViewSet(ReadOnlyModelViewSet[DatasetVersion]):
+class DatasetVersionViewSet(LabelActions, ReadOnlyModelViewSet[DatasetVersion]):
     """One file each, with its check and its quality."""
 
     queryset = DatasetVersion.objects.none()
     parser_classes = (JSONParser,)
-    actions_needed: ClassVar = {"GET": "datasets.view", "mapping": "datasets.upload"}
+    actions_needed: ClassVar = {
+        "GET": "datasets.view", "mapping": "datasets.upload", "freeze": "datasets.label",
+        "export": "results.download", "boxes": "datasets.view",
+    }  # fmt: skip
     filterset_fields: ClassVar = ["dataset", "state"]
 
     def get_queryset(self) -> QuerySet[DatasetVersion]:

@@ -6,8 +6,9 @@ from typing import ClassVar, Self
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
-from apps.accounts.models import TeamOwned, TeamOwnedQuerySet
+from apps.accounts.models import TeamOwned, TeamOwnedQuerySet, User
 
 
 class VersionState(models.TextChoices):
@@ -90,6 +91,10 @@ class DatasetVersion(TeamOwned):
     issues_blob = models.CharField(max_length=200, blank=True)
     n_issues = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
+    # The version whose corrected boxes were frozen as this one; both share the file.
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="frozen"
+    )
     job = models.ForeignKey(
         "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -132,3 +137,27 @@ class DatasetVersion(TeamOwned):
         """Columns of the file that mean nothing to the solution."""
         used = set(self.mapping.values())
         return [column["name"] for column in self.columns if column["name"] not in used]
+
+
+class PictureLabel(models.Model):
+    """What people drew on one picture, beside the frozen table of its version.
+
+    Boxes are as `ml_core.data.labels.box` writes them; with none, somebody has looked and there is
+    nothing. `revision` counts how often they were saved.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="labels")
+    row = models.PositiveBigIntegerField()
+    boxes = models.JSONField(default=list)
+    revision = models.PositiveIntegerField(default=1)
+    changed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "row"], name="one_label_per_picture")
+        ]
+
+    def __str__(self) -> str:
+        return f"Boxes of picture {self.row}"

@@ -20,6 +20,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.models import Dataset, DatasetVersion, VersionState
+from apps.datasets.thumbs import folder_of
 from apps.jobs.services import enqueue
 from ml_core.data.archive import MOST_MEMBER_BYTES, members_of, open_archive
 from ml_core.data.labels.read import has_pictures
@@ -31,7 +32,7 @@ from ml_core.data.read import sniff
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from apps.accounts.models import Team, User
     from apps.jobs.models import Job
@@ -270,16 +271,28 @@ def load_page(version: DatasetVersion, start: int, count: int) -> Frame:
         return pl.DataFrame(found)
 
 
+def load_rows(version: DatasetVersion, rows: Sequence[int]) -> Frame:
+    """Return rows of the checked table by their numbers, in the order asked for."""
+    if rows and list(rows) == list(range(rows[0], rows[0] + len(rows))):
+        return load_page(version, rows[0] - 1, len(rows))
+    frame = load_frame(version)
+    return frame[[row - 1 for row in rows]]
+
+
 @transaction.atomic
 def delete(thing: Dataset | DatasetVersion, user: User) -> None:
     """Remove a dataset or a version with its files, for good.
 
+    Files that a frozen version shares stay until the last one of them is gone.
+
     Raises: ConflictError: if a training or a result was made from it.
     """
+    # Nobody freezes a version of it meanwhile, which would share the file.
+    dataset = thing if isinstance(thing, Dataset) else thing.dataset
+    Dataset.objects.select_for_update().filter(pk=dataset.pk).first()
     versions = [thing] if isinstance(thing, DatasetVersion) else list(thing.versions.all())
-    blobs = [
-        name for v in versions for name in (v.source_blob, v.prepared_blob, v.issues_blob) if name
-    ]
+    sources = {version.source_blob for version in versions}
+    others = [name for v in versions for name in (v.prepared_blob, v.issues_blob) if name]
     digests = [version.sha256 for version in versions]
     record("dataset.deleted", actor=user, team=thing.team, thing=thing, sha256=digests)
     try:
@@ -290,9 +303,13 @@ def delete(thing: Dataset | DatasetVersion, user: User) -> None:
             "one. Keep it: it is the proof of what they were made from."
         )
         raise ConflictError(message) from error
-    transaction.on_commit(partial(_delete_blobs, blobs))
+    shared = DatasetVersion.objects.filter(source_blob__in=sources)
+    sources -= set(shared.values_list("source_blob", flat=True))
+    transaction.on_commit(partial(_delete_blobs, sources, others))
 
 
-def _delete_blobs(names: Sequence[str]) -> None:
-    for name in names:
+def _delete_blobs(sources: Iterable[str], others: Iterable[str]) -> None:
+    for name in (*sources, *others):
         storage.delete(name)
+    for name in sources:
+        storage.delete_folder(folder_of(name))

@@ -183,6 +183,11 @@ def walk() -> Iterator[tuple[str, int, float]]:
             continue
 
 
+def delete_folder(name: str) -> None:
+    """Remove all files whose names begin with a folder, if there are any."""
+    shutil.rmtree(_path(name), ignore_errors=True)
+
+
 def sweep(older_than_s: float = STALE_S) -> int:
     """Remove what killed processes left half-written; return how many files that were."""
     before = time.time() - older_than_s

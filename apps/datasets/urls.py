@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.datasets import version_views, views
+from apps.datasets import picture_views, version_views, views
 
 app_name = "datasets"
 urlpatterns = [
@@ -16,7 +16,10 @@ urlpatterns = [
     path("versions/<uuid:version_id>/mapping/", version_views.mapping, name="mapping"),
     path("versions/<uuid:version_id>/issues.csv", version_views.issues, name="issues"),
     path("versions/<uuid:version_id>/browse/", version_views.browse, name="browse"),
-    path("versions/<uuid:version_id>/pictures/<int:row>/", version_views.picture, name="picture"),
+    path("versions/<uuid:version_id>/pictures/<int:row>/", picture_views.picture, name="picture"),
+    path("versions/<uuid:version_id>/annotate/<int:row>/", picture_views.annotate, name="annotate"),
+    path("versions/<uuid:version_id>/freeze/", picture_views.freeze, name="freeze"),
+    path("versions/<uuid:version_id>/export/<slug:form>/", picture_views.export, name="export"),
     path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
     path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
 ]

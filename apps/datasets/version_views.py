@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from apps.accounts.policies import UserRequest, allowed, can, require
+from apps.accounts.policies import UserRequest, allowed, can
 from apps.catalog.services import registry
 from apps.catalog.services import solution as find_solution
 from apps.datasets import services, storage
+from apps.datasets.access import version_for
 from apps.datasets.errors import ConflictError
 from apps.datasets.forms import MappingForm, mapping_rows
-from apps.datasets.gallery import SMALL_SIDE, WHOLE_SIDE, gallery_cards, picture_of
-from apps.datasets.models import DatasetVersion
+from apps.datasets.labels import boxes_column
+from apps.datasets.picture_views import gallery
 from apps.datasets.quality import quality_report
 from ml_core.data.mapping import suggestions
 from ml_core.errors import DataError
@@ -25,9 +26,9 @@ from ml_core.errors import DataError
 if TYPE_CHECKING:
     import uuid
 
+    from apps.datasets.models import DatasetVersion
     from ml_core.data.preview import Sniffed
     from ml_core.data.schema import Schema
-    from ml_core.typing import Frame
 
 PER_PAGE = 50
 STOP_POLLING = 286
@@ -35,14 +36,14 @@ STOP_POLLING = 286
 
 @allowed("datasets.view")
 def version(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
-    found = _version(request, version_id)
+    found = version_for(request, version_id)
     return render(request, "datasets/version.html", _context(request, found))
 
 
 @allowed("datasets.view")
 def live(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
     """The progress of a check; the page is loaded again when it has ended."""
-    found = _version(request, version_id)
+    found = version_for(request, version_id)
     if found.state == "checking":
         return render(request, "datasets/_checking.html", {"version": found, "job": found.job})
     response = render(request, "datasets/_checking.html", {"version": found}, status=STOP_POLLING)
@@ -67,6 +68,9 @@ def _context(request: UserRequest, found: DatasetVersion) -> dict[str, Any]:
         "errors": [issue for issue in found.issues if issue["severity"] == "error"],
         "may_map": can(request.user, "datasets.upload", found),
         "may_delete": can(request.user, "datasets.delete", found),
+        "has_boxes": boxes_column(found) is not None,
+        "n_corrected": found.labels.count() if found.has_pictures else 0,
+        "may_label": can(request.user, "datasets.label", found),
         "may_download": can(request.user, "results.download", found),
         "may_train": can(request.user, "solutions.train", found),
         "may_score": can(request.user, "solutions.score", found),
@@ -75,7 +79,7 @@ def _context(request: UserRequest, found: DatasetVersion) -> dict[str, Any]:
 
 @allowed("datasets.upload")
 def mapping(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
-    found = _version(request, version_id, "datasets.upload")
+    found = version_for(request, version_id, "datasets.upload")
     if not found.can_be_mapped:
         return redirect(found)
     schema = find_solution(found.dataset.solution).inputs()
@@ -124,37 +128,17 @@ def _mapping_page(
 @allowed("datasets.view")
 def browse(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
     """A page of the checked rows: a fragment for the page of the version, or a page of its own."""
-    found = _version(request, version_id)
+    found = version_for(request, version_id)
     if not found.is_ready:
         raise Http404
+    if found.has_pictures:
+        return gallery(request, found)
     page = Paginator(range(found.n_rows or 0), PER_PAGE).get_page(request.GET.get("page"))
     frame = services.load_page(found, max(0, page.start_index() - 1), PER_PAGE)
-    if found.has_pictures:
-        return _gallery(request, found, page, frame)
     rows = [[_cell(value) for value in row] for row in frame.rows()]
     context = {"version": found, "page_obj": page, "names": frame.columns, "rows": rows}
     is_fragment = request.headers.get("HX-Request") == "true"
     return render(request, f"datasets/{'_' if is_fragment else ''}browse.html", context)
-
-
-def _gallery(request: UserRequest, found: DatasetVersion, page: Any, frame: Frame) -> HttpResponse:
-    cards = gallery_cards(find_solution(found.dataset.solution).inputs(), frame)
-    context = {"version": found, "page_obj": page, "cards": cards}
-    is_fragment = request.headers.get("HX-Request") == "true"
-    return render(request, f"datasets/{'_gallery' if is_fragment else 'gallery'}.html", context)
-
-
-@allowed("datasets.view")
-def picture(request: UserRequest, version_id: uuid.UUID, row: int) -> HttpResponse:
-    """The picture of a row, drawn anew: small for a list, or whole."""
-    found = _version(request, version_id)
-    is_small = "small" in request.GET
-    data = picture_of(found, row, SMALL_SIDE if is_small else WHOLE_SIDE)
-    if data is None:
-        raise Http404
-    response = HttpResponse(data, content_type="image/jpeg")
-    response["Cache-Control"] = "private, max-age=86400, immutable"
-    return response
 
 
 def _cell(value: object) -> object:
@@ -165,7 +149,7 @@ def _cell(value: object) -> object:
 @allowed("datasets.view")
 def issues(request: UserRequest, version_id: uuid.UUID) -> FileResponse:
     """All reasons as a file."""
-    found = _version(request, version_id)
+    found = version_for(request, version_id)
     if not found.issues_blob:
         raise Http404
     return FileResponse(
@@ -179,7 +163,7 @@ def issues(request: UserRequest, version_id: uuid.UUID) -> FileResponse:
 @allowed("results.download")
 def file(request: UserRequest, version_id: uuid.UUID) -> FileResponse:
     """The file as it came."""
-    found = _version(request, version_id, "results.download")
+    found = version_for(request, version_id, "results.download")
     return FileResponse(
         storage.open_blob(found.source_blob),
         as_attachment=True,
@@ -191,7 +175,7 @@ def file(request: UserRequest, version_id: uuid.UUID) -> FileResponse:
 @require_POST
 @allowed("datasets.delete")
 def delete(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
-    found = _version(request, version_id, "datasets.delete")
+    found = version_for(request, version_id, "datasets.delete")
     try:
         services.delete(found, request.user)
     except ConflictError as error:
@@ -199,12 +183,3 @@ def delete(request: UserRequest, version_id: uuid.UUID) -> HttpResponse:
         return redirect(found)
     messages.success(request, f"{found} is deleted, with its files.")
     return redirect(found.dataset)
-
-
-def _version(
-    request: UserRequest, version_id: uuid.UUID, action: str = "datasets.view"
-) -> DatasetVersion:
-    rows = DatasetVersion.objects.select_related("dataset", "team", "created_by", "job")
-    found: DatasetVersion = get_object_or_404(rows, pk=version_id)
-    require(request.user, action, found)
-    return found

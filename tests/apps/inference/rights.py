@@ -47,8 +47,16 @@ OPEN = {
     "inference:row": 1,
     "datasets:row": 1,
     "inference:form": "csv",
+    "datasets:form": "yolo",
     "api:form": "csv",
     "api:row": 1,
 }
-# A file of issues is there only if there are any, a picture only in an archive.
-MAY_BE_MISSING = {"datasets:issues", "datasets:picture"}
+# A file of issues is there only if there are any, pictures and boxes only in an archive.
+MAY_BE_MISSING = {
+    "datasets:issues",
+    "datasets:picture",
+    "datasets:annotate",
+    "datasets:export",
+    "api:dataset-version-boxes",
+    "api:dataset-version-export",
+}
