@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ml_core.data.schema import Schema
     from ml_core.errors import Issue
     from ml_core.typing import Frame
-    from solutions.blocks import Report
+    from solutions.blocks import Report, Tone
 
 API_VERSION = 1
 Device = Literal["auto", "cpu", "cuda"]
@@ -173,6 +173,9 @@ class Solution(ABC, Generic[O]):
     queue: ClassVar[Literal["cpu", "gpu"]] = "cpu"
     # What may be said beside the data each time the model is used, such as limits.
     settings: ClassVar[type[Options]] = NoSettings
+    # What `label` may say where that is a verdict of few words, and how good each is. Where the
+    # truth is a flag or boxes, "good" stands for 0 or none of them, and "bad" for 1.
+    verdicts: ClassVar[Mapping[str, Tone]] = {}
 
     @property
     @abstractmethod
@@ -224,8 +227,12 @@ class Solution(ABC, Generic[O]):
         rows: Sequence[int],
         batch: Batch,
         run: Run = NullRun(),  # noqa: B008  frozen, so one object serves all calls
+        settings: Options | None = None,
     ) -> Mapping[int, Report]:
-        """Say why target rows (counted from 0 within the targets) got their scores."""
+        """Say why target rows (counted from 0 within the targets) got their scores.
+
+        `settings` are those under which they were scored, as `Predictor.predict` takes them.
+        """
         return {}
 
     def schedules(self) -> tuple[Schedule, ...]:

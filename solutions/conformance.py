@@ -250,7 +250,8 @@ def report_is_json_of_known_kinds(trial: Trial) -> None:
     reports = [trial.solution.report(trial.predictions, batch)]
     expect(reports[0].blocks, "report() must show something. Got no block.")
     rows = [int(trial.predictions.frame["score"].arg_max() or 0)]
-    reports += trial.solution.explain(trial.predictor, rows, batch).values()
+    usual = trial.solution.settings()
+    reports += trial.solution.explain(trial.predictor, rows, batch, settings=usual).values()
     for block in chain.from_iterable(report.to_json() for report in reports):
         _plain_json(block, f"a block of kind {block['kind']}")
         expect(block["kind"] in blocks.KINDS, f"Kinds must be known. Got {block['kind']!r}.")

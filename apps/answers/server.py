@@ -71,7 +71,7 @@ def _said(
     started: float,
 ) -> Said:
     predictions = predictor.predict(batch, settings=chosen)
-    reports = solution.explain(predictor, [0], batch)
+    reports = solution.explain(predictor, [0], batch, settings=chosen)
     seconds = time.perf_counter() - started
     report = plain(reports[0].to_json()) if 0 in reports else []
     return Said(plain(predictions.frame.row(0, named=True)), report, seconds)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.accounts.policies import require
 from apps.answers import client
+from apps.answers.labels import label_of, subject_of
 from apps.answers.models import Answer
 from apps.answers.wire import Question
 from apps.audit.services import record
@@ -21,11 +22,13 @@ from ml_core.errors import DataError, Issue, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from apps.accounts.models import Team, User
     from apps.registry.models import ModelVersion
 
 FILE_KINDS = ("image", "audio")
+MOST_CORRECTION, MOST_REASON = 200, 500
 
 
 def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
@@ -64,6 +67,7 @@ def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
         team=team, created_by=user, solution=solution, model=chosen, inputs=dict(row),
         settings=dict(question.settings), output=dict(said.output), report=said.report,
         seconds=said.seconds, token=token or uuid.uuid4().hex,
+        subject=subject_of(find_solution(solution).inputs(), row),
     )  # fmt: skip
     if follows is not None:
         answer.thread = follows.thread
@@ -137,24 +141,48 @@ def _save(answer: Answer) -> Answer:
     return answer
 
 
-@transaction.atomic
-def correct(*, user: User, answer: Answer, correction: str) -> Answer:
-    """Keep what the answer should have been; it counts as a new label.
+def correct(*, user: User, answer: Answer, correction: str, reason: str = "") -> Answer:
+    """Keep what the answer should have been, or that it was right, and why.
+
+    It counts as a new label where it is a value of the label's column. The last word counts.
 
     Raises: NotAllowedError, Http404: without the right. DataError: if nothing is said.
     """
     require(user, "answers.correct", answer)
-    words = correction.strip()
-    label = find_solution(answer.solution).inputs().role("label")
-    if not words or len(words) > 200:
-        message = "A correction must be 1 to 200 characters. Say what the answer should be."
-        raise DataError(Issue("bad_correction", message, column=label.name if label else None))
-    before = answer.correction
-    answer.correction, answer.corrected_by = words, user
-    answer.corrected_at = timezone.now()
-    answer.save(update_fields=["correction", "corrected_by", "corrected_at"])
-    record(
-        "answer.corrected", actor=user, team=answer.team, thing=answer,
-        before={"correction": before}, after={"correction": words},
-    )  # fmt: skip
+    words, why = correction.strip(), reason.strip()
+    _require_words(words, why)
+    label = label_of(find_solution(answer.solution), answer.output, words)
+    with transaction.atomic():
+        kept: Answer = Answer.objects.select_for_update().get(pk=answer.pk)
+        before = {"correction": kept.correction, "reason": kept.reason}
+        answer.correction, answer.reason, answer.label = words, why, label
+        answer.corrected_by, answer.corrected_at = user, timezone.now()
+        answer.save(update_fields=["correction", "reason", "label", "corrected_by", "corrected_at"])
+        record(
+            "answer.corrected", actor=user, team=answer.team, thing=answer, before=before,
+            after={"correction": words, "reason": why}, is_label=label is not None,
+        )  # fmt: skip
     return answer
+
+
+def _require_words(words: str, why: str) -> None:
+    if not words or len(words) > MOST_CORRECTION:
+        message = (
+            f"A correction must be 1 to {MOST_CORRECTION} characters. Got {len(words)}. "
+            "Say what the answer should be."
+        )
+        raise DataError(Issue("bad_correction", message))
+    if len(why) > MOST_REASON:
+        message = (
+            f"A reason must be at most {MOST_REASON} characters. Got {len(why):,}. Shorten it."
+        )
+        raise DataError(Issue("bad_reason", message))
+
+
+def count_labels_since(*, solution: str, team: Team, since: datetime | None) -> int:
+    """Count the answers of a team that people have given a label after a moment.
+
+    Without `since` all are counted.
+    """
+    found = Answer.objects.filter(team=team, solution=solution).labelled(since)
+    return int(found.count())

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
     from ml_core.typing import Frame
-    from solutions.api import Predictions, Predictor, Solution
+    from solutions.api import Options, Predictions, Predictor, Solution
     from solutions.blocks import Report
 
 MOST_EXPLAINED = 500
@@ -50,10 +50,11 @@ def score(job: Job, run: JobRun) -> str:
     started = time.monotonic()
     Prediction.objects.filter(pk=prediction.pk).update(state=State.RUNNING)
     solution = find_solution(prediction.solution)
+    chosen = solution.settings(**prediction.settings)
     with _read(prediction, run) as (rows, predictor):
-        predictions = _scored(solution, prediction, predictor, rows, run)
+        predictions = _scored(predictor, rows, chosen, run)
         ranked = rank(rows, predictions)
-        explanations = _explained(solution, predictor, rows, ranked, run)
+        explanations = _explained(solution, predictor, rows, ranked, chosen, run)
         stop_if_cancelled(run)
         run.stage("Writing")
         fields = _said(prediction, solution, rows, predictions) | _written(prediction, ranked)
@@ -80,7 +81,8 @@ def explain(job: Job, run: JobRun) -> str:
             message = f"The row must be one of the result. Got {row}. Open one from the table."
             raise DataError(Issue("no-such-row", message))
         run.stage("Explaining")
-        reports = solution.explain(predictor, [place], rows.batch, run)
+        chosen = solution.settings(**prediction.settings)
+        reports = solution.explain(predictor, [place], rows.batch, run, chosen)
     report = plain(reports[place].to_json()) if place in reports else []
     Explanation.objects.update_or_create(
         prediction=prediction, row=row, defaults={"report": report, "at": timezone.now()}
@@ -122,27 +124,26 @@ def _read(prediction: Prediction, run: JobRun) -> Iterator[tuple[Rows, Predictor
         yield rows, load(prediction.model)
 
 
-def _scored(
-    solution: Solution[Any],
-    prediction: Prediction,
-    predictor: Predictor,
-    rows: Rows,
-    run: JobRun,
-) -> Predictions:
+def _scored(predictor: Predictor, rows: Rows, chosen: Options, run: JobRun) -> Predictions:
     run.stage("Scoring")
     run.progress(0, len(rows.batch), "rows")
-    return predictor.predict(rows.batch, run, solution.settings(**prediction.settings))
+    return predictor.predict(rows.batch, run, chosen)
 
 
 def _explained(
-    solution: Solution[Any], predictor: Predictor, rows: Rows, ranked: Frame, run: JobRun
+    solution: Solution[Any],
+    predictor: Predictor,
+    rows: Rows,
+    ranked: Frame,
+    chosen: Options,
+    run: JobRun,
 ) -> Mapping[int, Report]:
     """Explain the first alerts; the keys are row numbers of the file."""
     stop_if_cancelled(run)
     run.stage("Explaining")
     first = ranked.filter(pl.col("alert")).head(MOST_EXPLAINED)["row"]
     places = rows.places_of(first)
-    reports = solution.explain(predictor, places, rows.batch, run) if places else {}
+    reports = solution.explain(predictor, places, rows.batch, run, chosen) if places else {}
     return {int(rows.numbers[place]): report for place, report in reports.items()}
 
 

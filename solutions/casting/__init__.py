@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ml_core.tracking.run import NullRun
 from solutions.api import Device, Metric, Predictions, Solution, Split, TableBatch, Trained
+from solutions.casting.limits import VERDICTS
 from solutions.casting.options import CastingOptions, CastingSettings
 from solutions.casting.schema import SCHEMA
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from ml_core.data.schema import Schema
     from ml_core.tracking.run import Run
-    from solutions.api import Predictor
+    from solutions.api import Options, Predictor
     from solutions.blocks import Report
 
 METRICS = (
@@ -43,6 +44,7 @@ class CastingDefects(Solution[CastingOptions]):
     icon = "zoom-scan"
     metrics = METRICS
     settings = CastingSettings
+    verdicts = VERDICTS
 
     @property
     def options(self) -> type[CastingOptions]:
@@ -89,11 +91,12 @@ class CastingDefects(Solution[CastingOptions]):
         rows: Sequence[int],
         batch: TableBatch,
         run: Run = NullRun(),  # noqa: B008  frozen, so one object serves all calls
+        settings: Options | None = None,
     ) -> Mapping[int, Report]:
         """Draw what was found."""
         from solutions.casting.report import explain
 
-        return explain(predictor, rows, batch, run)
+        return explain(predictor, rows, batch, run, settings)
 
     def demo(self) -> Path:
         """Drawn castings with labelled defects."""

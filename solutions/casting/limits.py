@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from solutions.blocks import Tone
     from solutions.casting.options import CastingSettings
     from solutions.casting.scoring import Defect
 
 PASS, REVIEW, FAIL = "pass", "review", "fail"
+VERDICTS: Mapping[str, Tone] = {PASS: "good", REVIEW: "warning", FAIL: "bad"}
 _WORDS = ("confidence", "size", "count")
 
 

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ml_core.data.pictures import size_of
 from ml_core.tracking.run import stop_if_cancelled
 from solutions.blocks import Block, Chart, Number, Picture, Region, Report, Series, Table, Text
-from solutions.casting.limits import FAIL, PASS, REVIEW
+from solutions.casting.limits import FAIL, PASS, REVIEW, VERDICTS
 from solutions.casting.measures import figures
+from solutions.casting.options import CastingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ml_core.tracking.run import Run
-    from solutions.api import Predictions, Predictor, TableBatch
-
-TONES: Mapping[str, Any] = {PASS: "good", REVIEW: "warning", FAIL: "bad"}
+    from solutions.api import Options, Predictions, Predictor, TableBatch
 
 
 def report(predictions: Predictions, batch: TableBatch) -> Report:
@@ -27,7 +26,7 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
     counts = Counter(frame["label"])
     blocks: list[Block] = [Number("Pictures", frame.height)]
     blocks += [
-        Number(word.capitalize(), counts[word], tone=TONES[word] if counts[word] else "neutral")
+        Number(word.capitalize(), counts[word], tone=VERDICTS[word] if counts[word] else "neutral")
         for word in (FAIL, REVIEW, PASS)
     ]
     least = float(str(predictions.facts.get("review_from", 0.25)))
@@ -51,31 +50,53 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
 
 
 def explain(
-    predictor: Predictor, rows: Sequence[int], batch: TableBatch, run: Run
+    predictor: Predictor,
+    rows: Sequence[int],
+    batch: TableBatch,
+    run: Run,
+    settings: Options | None = None,
 ) -> Mapping[int, Report]:
-    """Inspect the pictures again, and draw what was found."""
+    """Inspect the pictures again by the same limits, and draw what was found."""
+    chosen = settings if isinstance(settings, CastingSettings) else CastingSettings()
     found: dict[int, Report] = {}
     for row in rows:
         stop_if_cancelled(run)
         one = batch.only(row)
-        found[row] = Report(_blocks(predictor.predict(one).frame.row(0, named=True), one))
+        told = predictor.predict(one, run, chosen).frame.row(0, named=True)
+        found[row] = Report(_blocks(told, one, chosen))
     return found
 
 
-def _blocks(told: Mapping[str, Any], one: TableBatch) -> list[Block]:
+def _blocks(told: Mapping[str, Any], one: TableBatch, settings: CastingSettings) -> list[Block]:
     name = str(one.targets["picture"][0])
     width, height = size_of(one.media.read(name), name)
     regions = [
         Region(
             d["label"], d["x"], d["y"], d["width"], d["height"], d["confidence"],
-            "bad" if d["confidence"] >= 0.5 else "warning",
+            "bad" if d["confidence"] >= settings.fail_from else "warning",
         )
         for d in json.loads(told["found"])
     ]  # fmt: skip
-    words = told["rule"] or "No defect is sure enough to count."
-    return [
-        Picture(
-            name, name, width, height, regions, hint="Move the limit to see what is less sure."
-        ),
-        Text(f"By the usual limits: {told['label']}", words, tone=TONES[told["label"]]),
+    blocks: list[Block] = [
+        Picture(name, name, width, height, regions, hint="Move the limit to see what is less sure.")
     ]
+    if sizes := _sizes(regions, settings):
+        blocks.append(sizes)
+    words = told["rule"] or "No defect is sure enough to count."
+    is_usual = settings == CastingSettings()
+    title = f"By the {'usual' if is_usual else 'chosen'} limits: {told['label']}"
+    return [Text(title, words, tone=VERDICTS[told["label"]]), *blocks]
+
+
+def _sizes(regions: Sequence[Region], settings: CastingSettings) -> Table | None:
+    """List what counts with its size: in millimetres where the scale is known."""
+    scale, unit = (settings.mm_per_pixel, "mm") if settings.mm_per_pixel else (1.0, "px")
+    rows = [
+        (r.label, max(r.width, r.height) * scale, r.width * scale, r.height * scale, r.confidence)
+        for r in sorted(regions, key=lambda one: -max(one.width, one.height))
+        if r.confidence >= settings.review_from
+    ]
+    heads = ("What", f"Longer side ({unit})", f"Width ({unit})", f"Height ({unit})", "Confidence")
+    hint = f"Boxes of at least {settings.review_from:.0%} confidence, largest first."
+    form = ".2f" if settings.mm_per_pixel else ".0f"
+    return Table("Sizes", heads, rows, ("", form, form, form, ".0%"), hint) if rows else None

@@ -10,12 +10,13 @@ see). `simulate` makes data to try it all with.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ml_core.tracking.run import NullRun, Run
 from solutions.api import (
     Device,
     Metric,
+    Options,
     Predictions,
     Predictor,
     Schedule,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ml_core.data.schema import Schema
-    from solutions.blocks import Report
+    from solutions.blocks import Report, Tone
 
 
 class Fraud(Solution[FraudOptions]):
@@ -42,6 +43,7 @@ class Fraud(Solution[FraudOptions]):
     summary = "Finds fraudulent card payments, ranks them by risk, and says why."
     version = "0.1.0"
     icon = "credit-card"
+    verdicts: ClassVar[Mapping[str, Tone]] = {"usual": "good", "suspicious": "bad"}
     metrics = (
         Metric("ap", "Average precision", "Mean precision over all shares of frauds found."),
         Metric("auc", "AUC", "Chance that a fraud scores above a genuine payment."),
@@ -111,6 +113,7 @@ class Fraud(Solution[FraudOptions]):
         rows: Sequence[int],
         batch: TableBatch,
         run: Run = NullRun(),  # noqa: B008  frozen, so one object serves all calls
+        settings: Options | None = None,  # noqa: ARG002  there are none
     ) -> Mapping[int, Report]:
         """Give reasons in words, the card's timeline and the graph around each payment."""
         from solutions.fraud.explain import explain

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ml_core.data.schema import Schema
     from ml_core.errors import Issue
     from ml_core.tracking.run import Run
-    from solutions.api import Predictor
+    from solutions.api import Options, Predictor
     from solutions.blocks import Report
 
 METRICS = (
@@ -104,11 +104,12 @@ class VisualQuestions(Solution[VqaOptions]):
         rows: Sequence[int],
         batch: TableBatch,
         run: Run = NullRun(),  # noqa: B008  frozen, so one object serves all calls
+        settings: Options | None = None,
     ) -> Mapping[int, Report]:
         """Show where it looked, and what else the answer could be."""
         from solutions.vqa.report import explain
 
-        return explain(predictor, rows, batch, run)
+        return explain(predictor, rows, batch, run, settings)
 
     def demo(self) -> Path:
         """Drawn scenes with questions."""

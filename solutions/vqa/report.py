@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ml_core.tracking.run import Run
-    from solutions.api import Predictions, Predictor, TableBatch
+    from solutions.api import Options, Predictions, Predictor, TableBatch
 
 N_ANSWERS = 20
 SECONDS_A_TOKEN = 4 / 50  # the ear makes one token of four frames
@@ -81,14 +81,18 @@ def _by_kind(frame: pl.DataFrame, batch: TableBatch) -> Table:
 
 
 def explain(
-    predictor: Predictor, rows: Sequence[int], batch: TableBatch, run: Run
+    predictor: Predictor,
+    rows: Sequence[int],
+    batch: TableBatch,
+    run: Run,
+    settings: Options | None = None,
 ) -> Mapping[int, Report]:
     """Answer the rows again, and show where the words looked."""
     found: dict[int, Report] = {}
     for row in rows:
         stop_if_cancelled(run)
         one = batch.only(row)
-        told = predictor.predict(one).frame.row(0, named=True)
+        told = predictor.predict(one, run, settings).frame.row(0, named=True)
         found[row] = Report(_blocks(told, one))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -66,6 +66,7 @@ class Tiny(Solution[TinyOptions]):
     title = "Tiny"
     summary = "Learns a mean."
     version = "1.0.0"
+    verdicts: ClassVar = {"good": "good", "bad": "bad"}
     metrics = (
         Metric("accuracy", "Accuracy", "Share that is right.", format=".1%"),
         Metric("error", "Error", "Share that is wrong.", higher_is_better=False),
@@ -121,7 +122,7 @@ class Tiny(Solution[TinyOptions]):
         n_alerts = int(predictions.frame["alert"].sum())
         return Report((Number("Alerts", n_alerts), Number("Nothing", float("nan"))))
 
-    def explain(self, predictor, rows, batch, run=SILENT):
+    def explain(self, predictor, rows, batch, run=SILENT, settings=None):
         amounts = batch.targets["amount"]
         return {
             row: Report((Reasons("Why", [Reason(f"It is {amounts[row]:.2f}", 1.0, "amount")]),))

@@ -14,6 +14,7 @@ from ml_core.tracking.run import NullRun, Run
 from solutions.api import (
     Device,
     Metric,
+    Options,
     Predictions,
     Predictor,
     Solution,
@@ -124,6 +125,7 @@ class Weld(Solution[WeldOptions]):
         rows: Sequence[int],
         batch: TableBatch,
         run: Run = NullRun(),
+        settings: Options | None = None,
     ) -> Mapping[int, Report]:
         """Name each input's part in the log-odds."""
         from tests.dummy_solution.scoring import explain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ from ml_core.data.schema import Column, Schema
 from ml_core.errors import DataError, Issue, ModelError
 from ml_core.tracking.run import NullRun, stop_if_cancelled
 from solutions.api import Metric, Options, Predictions, Solution, Split, Trained
-from solutions.blocks import Number, Report
+from solutions.blocks import Number, Picture, Report, Text
 
 if TYPE_CHECKING:
     from solutions.api import TableBatch
@@ -81,6 +81,7 @@ class Pictures(Solution[PictureOptions]):
     version = "1.0.0"
     metrics = (Metric("accuracy", "Accuracy", "Share that is right.", format=".1%"),)
     settings = PictureSettings
+    verdicts: ClassVar = {"pass": "good", "fail": "bad"}
 
     @property
     def options(self):
@@ -128,6 +129,18 @@ class Pictures(Solution[PictureOptions]):
 
     def report(self, predictions, batch):
         return Report((Number("Pictures with a square", int(predictions.frame["alert"].sum())),))
+
+    def explain(self, predictor, rows, batch, run=SILENT, settings=None):
+        limit = (settings or PictureSettings()).limit
+        return {
+            row: Report(
+                (
+                    Text("Verdict", f"By the limit of {limit}."),
+                    Picture("Part", batch.targets["picture"][row], 32, 32),
+                )
+            )
+            for row in rows
+        }
 
     def demo(self):
         return Path(__file__).parent / "demo" / "squares.zip"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import asdict
 
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from ml_core.data.labels.box import to_text
@@ -20,6 +23,7 @@ from solutions.casting.lesson import changed, lesson_of
 from solutions.casting.limits import FAIL, PASS, REVIEW, verdict
 from solutions.casting.measures import average_precisions, figures
 from solutions.casting.options import CastingOptions, CastingSettings
+from solutions.casting.report import explain
 from solutions.casting.schema import CLASSES, SCHEMA
 from solutions.casting.scoring import Defect
 from solutions.casting.simulate import castings
@@ -158,3 +162,25 @@ def test_a_network_that_says_no_numbers_finds_nothing():
     corners, sure, kinds = decode(boxes, np.ones((2, anchors), np.float32), 128)
 
     assert len(corners) == len(sure) == len(kinds) == 0
+
+
+def test_a_verdict_is_told_by_the_limits_that_were_chosen_with_sizes_in_mm(tmp_path):
+    told = {"label": FAIL, "rule": "crack is too large", "found": json.dumps([asdict(defect())])}
+
+    class Told:
+        def predict(self, batch, run, settings):
+            assert isinstance(settings, CastingSettings)
+            return Predictions(pl.DataFrame([told]))
+
+    drawn = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(drawn, "PNG")
+    batch = TableBatch(pl.DataFrame({"picture": ["a"]}), media=MemoryMedia({"a": drawn.getvalue()}))
+
+    chosen = explain(Told(), [0], batch, NullRun(), CastingSettings(mm_per_pixel=0.5))[0]
+    usual = explain(Told(), [0], batch, NullRun())[0]
+
+    assert chosen.blocks[0].title == "By the chosen limits: fail"
+    assert usual.blocks[0].title == "By the usual limits: fail"
+    sizes = {block.title: block for block in chosen.blocks}["Sizes"]
+    assert sizes.columns[1] == "Longer side (mm)"
+    assert sizes.rows[0][1] == max(defect().width, defect().height) * 0.5
