@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from django import forms
 
+from apps.answers.many import MOST_ASKED
 from apps.experiments.forms import field_for
 from apps.inference.forms import SETTING
 
@@ -16,20 +18,32 @@ if TYPE_CHECKING:
     from solutions.api import Solution
 
 MOST_FILE_BYTES = 25 * 2**20
+MOST_TOGETHER_BYTES = 31 * 2**20  # larger forms would touch the disk unencrypted
 _ACCEPT = {"image": "image/*", "audio": "audio/*"}
 
 
 class AskForm(forms.Form):
     """One row: a field for each input column but the label, then the settings."""
 
+    token = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
+
     def __init__(
         self, solution: Solution[Any], *args: Any, has_files: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        schema = solution.inputs()
-        self._columns = {c.name: c for c in schema.columns if _is_asked(c)}
+        self.fields["token"].initial = uuid4().hex
+        asked = [c for c in solution.inputs().columns if _is_asked(c)]
+        # What names the thing comes first: people scan the serial, then take the picture.
+        asked.sort(key=lambda column: column.kind != "id" or column.required)
+        self._columns = {c.name: c for c in asked}
+        pictures = [c.name for c in asked if c.kind == "image"]
+        self.many = pictures[0] if len(pictures) == 1 else ""
         for name, column in self._columns.items():
-            self.fields[name] = _field(column, has_files=has_files)
+            self.fields[name] = (
+                _many_files(column, has_files=has_files)
+                if name == self.many
+                else _field(column, has_files=has_files)
+            )
         for name, info in solution.settings.model_fields.items():
             self.fields[SETTING + name] = field_for(name, info)
 
@@ -41,9 +55,19 @@ class AskForm(forms.Form):
 
     @property
     def uploads(self) -> dict[str, tuple[str, bytes]]:
-        """Files by column: name and bytes."""
+        """Files by column, but those that may be many: name and bytes."""
         found = {n: self.cleaned_data[n] for n, c in self._columns.items() if c.kind in _ACCEPT}
-        return {name: (file.name, file.read()) for name, file in found.items() if file}
+        return {
+            name: (file.name, file.read())
+            for name, file in found.items()
+            if file and name != self.many
+        }
+
+    @property
+    def pictures(self) -> list[tuple[str, bytes]]:
+        """The files that may be many: name and bytes of each."""
+        sent = self.cleaned_data.get(self.many) or []
+        return [(file.name, file.read()) for file in sent]
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -59,6 +83,11 @@ class AskForm(forms.Form):
     def asked(self) -> list[BoundField]:
         """Fields of the row."""
         return [self[name] for name in self._columns]
+
+    @property
+    def has_setting_errors(self) -> bool:
+        """Say whether a folded setting is wrong, so that the fold must be open."""
+        return any(field.errors for field in self.settings_fields)
 
     @property
     def settings_fields(self) -> list[BoundField]:
@@ -82,7 +111,49 @@ def _field(column: Column, *, has_files: bool) -> forms.Field:
         return _File(**common, widget=forms.FileInput(attrs={"accept": _ACCEPT[column.kind]}))
     if column.kind == "text":
         return forms.CharField(**common, max_length=20_000, widget=forms.Textarea({"rows": 2}))
-    return forms.CharField(**common, max_length=1000)
+    marks = {"data-scan": "", "autocomplete": "off"} if column.kind == "id" else {}
+    return forms.CharField(**common, max_length=1000, widget=forms.TextInput(attrs=marks))
+
+
+def _many_files(column: Column, *, has_files: bool) -> forms.Field:
+    widget = _Chooser(attrs={"accept": f"{_ACCEPT['image']},.zip", "multiple": True})
+    more = f"One, up to {MOST_ASKED} at once, or a ZIP of them."
+    return _Files(
+        label=column.title,
+        help_text=f"{column.description} {more}".strip(),
+        required=column.required and not column.nullable and not has_files,
+        widget=widget,
+    )
+
+
+class _Chooser(forms.FileInput):
+    """A chooser of several files."""
+
+    allow_multiple_selected = True
+
+
+class _Files(forms.FileField):
+    """Several files of bounded size, together as well."""
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        files = data if isinstance(data, list | tuple) else [data] if data else []
+        if not files:
+            return super().clean(None, initial) or []
+        cleaned = [super(_Files, self).clean(file, initial) for file in files]
+        _require_size(sum(file.size for file in cleaned), "Files together", MOST_TOGETHER_BYTES)
+        for file in cleaned:
+            if not file.name.lower().endswith(".zip"):
+                _require_size(file.size, "A file", MOST_FILE_BYTES)
+        return cleaned
+
+
+def _require_size(size: int, what: str, most: int) -> None:
+    if size > most:
+        message = (
+            f"{what} must be at most {most // 2**20} MiB. Got {size / 2**20:.1f} MiB. "
+            "Choose less, or upload a dataset."
+        )
+        raise forms.ValidationError(message)
 
 
 class _File(forms.FileField):
@@ -90,9 +161,6 @@ class _File(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         file = super().clean(data, initial)
-        if file and file.size > MOST_FILE_BYTES:
-            message = (
-                f"A file must be at most {MOST_FILE_BYTES // 2**20} MiB. Choose a smaller one."
-            )
-            raise forms.ValidationError(message)
+        if file:
+            _require_size(file.size, "A file", MOST_FILE_BYTES)
         return file

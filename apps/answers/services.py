@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.policies import require
@@ -41,18 +42,19 @@ def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
     settings: Mapping[str, Any] | None = None,
     model: ModelVersion | None = None,
     follows: Answer | None = None,
+    thread: uuid.UUID | None = None,
     token: str = "",
 ) -> Answer:
     """Ask a model about one row, and keep question and answer; the same token asks once.
 
     `files` is column -> (name, bytes). With `follows` the files of that answer are meant where
-    none are sent, and the answer joins its thread.
+    none are sent, and the answer joins its thread, or `thread`.
 
     Raises: NotAllowedError, Http404: without the right. DataError, ConfigError, ModelError: as
         the model says. ModelProcessError: if nobody answers.
     """
     require(user, "solutions.score")
-    if known := _given_before(user, team, token, solution, row):
+    if known := _given_before(user, team, token, solution, row, files):
         return known
     chosen = _model_for(user, team, solution, model)
     sent = _with_earlier(solution, files, follows)
@@ -69,18 +71,34 @@ def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
         seconds=said.seconds, token=token or uuid.uuid4().hex,
         subject=subject_of(find_solution(solution).inputs(), row),
     )  # fmt: skip
-    if follows is not None:
-        answer.thread = follows.thread
-    return _keep(answer, sent)
+    if thread := thread or (follows.thread if follows is not None else None):
+        answer.thread = thread
+    try:
+        return _keep(answer, sent)
+    except IntegrityError:
+        # The same was asked twice at once, and the other one was first.
+        if known := _given_before(user, team, token, solution, row, files):
+            return known
+        raise
 
 
 def _given_before(
-    user: User, team: Team, token: str, solution: str, row: Mapping[str, Any]
+    user: User,
+    team: Team,
+    token: str,
+    solution: str,
+    row: Mapping[str, Any],
+    files: Mapping[str, tuple[str, bytes]],
 ) -> Answer | None:
     found: Answer | None = Answer.objects.filter(team=team, token=token).first() if token else None
     if found is not None:
         require(user, "results.view", found)
-        require_same(is_same=found.solution == solution and found.inputs == dict(row))
+        same_files = all(
+            found.files.get(column, {}).get("sha256") == hashlib.sha256(data).hexdigest()
+            for column, (_, data) in files.items()
+        )
+        same_row = found.solution == solution and found.inputs == dict(row)
+        require_same(is_same=same_row and same_files)
     return found
 
 
@@ -151,7 +169,11 @@ def correct(*, user: User, answer: Answer, correction: str, reason: str = "") ->
     require(user, "answers.correct", answer)
     words, why = correction.strip(), reason.strip()
     _require_words(words, why)
-    label = label_of(find_solution(answer.solution), answer.output, words)
+    solution = find_solution(answer.solution)
+    if words in solution.verdicts and words != answer.output.get("label") and not why:
+        message = "An override must have a reason. Got none. Say why in a few words."
+        raise DataError(Issue("no_reason", message))
+    label = label_of(solution, answer.output, words)
     with transaction.atomic():
         kept: Answer = Answer.objects.select_for_update().get(pk=answer.pk)
         before = {"correction": kept.correction, "reason": kept.reason}

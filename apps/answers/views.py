@@ -1,4 +1,4 @@
-"""Pages of single answers: ask, see, correct."""
+"""Pages of answers that were given: find, see, correct."""
 
 from __future__ import annotations
 
@@ -7,97 +7,54 @@ from typing import TYPE_CHECKING, Any
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.policies import UserRequest, allowed, can, require
-from apps.accounts.services import current_team
+from apps.accounts.policies import UserRequest, allowed, require
 from apps.answers import services
-from apps.answers.forms import AskForm
+from apps.answers.cards import card_of
 from apps.answers.models import Answer
 from apps.answers.pictures import shown
-from apps.answers.wire import ModelProcessError
+from apps.catalog.services import registry
 from apps.catalog.services import solution as find_solution
-from apps.registry.models import ModelVersion
-from ml_core.errors import AssayError, DataError
+from ml_core.errors import DataError
 
 if TYPE_CHECKING:
     import uuid
 
-PER_PAGE = 10
+PER_PAGE = 25
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@allowed("solutions.score")
-def ask(request: UserRequest, slug: str) -> HttpResponse:
-    solution = find_solution(slug)
-    follows = _follows(request)
-    form = AskForm(solution, request.POST or None, request.FILES or None, has_files=bool(follows))
-    if request.method == "POST" and form.is_valid():
-        answer = _asked(request, slug, form, follows)
-        if answer is not None:
-            return redirect(f"{request.path}?thread={answer.thread}")
-    answers = Answer.objects.visible_to(request.user).filter(solution=slug)
-    if follows is not None:
-        answers = answers.filter(thread=follows.thread)
-    answers = answers.select_related("model", "created_by", "team")
-    models = ModelVersion.objects.visible_to(request.user).filter(solution=slug).usable()
+@require_GET
+@allowed("results.view")
+def index(request: UserRequest) -> HttpResponse:
+    """List answers; by the serial of a part all that was ever said of it is found."""
+    answers = Answer.objects.visible_to(request.user)
+    has_any = answers.exists()
+    words, chosen = request.GET.get("q", "").strip(), request.GET.get("solution", "")
+    only_corrected = bool(request.GET.get("corrected"))
+    if words:
+        answers = answers.filter(subject__icontains=words)
+    if chosen:
+        answers = answers.filter(solution=chosen)
+    if only_corrected:
+        answers = answers.exclude(correction="")
+    answers = answers.select_related("model", "created_by").defer("report")
     context = {
-        "solution": solution,
-        "form": form,
-        "follows": follows,
         "page_obj": Paginator(answers, PER_PAGE).get_page(request.GET.get("page")),
-        "has_model": models.exists(),
-        "may_correct": can(request.user, "answers.correct"),
-        "label": solution.inputs().role("label"),
+        "has_any": has_any,
+        "words": words,
+        "chosen": chosen,
+        "only_corrected": only_corrected,
+        "solutions": list(registry()),
     }
-    status = 422 if form.is_bound else 200
-    return render(request, "answers/ask.html", context, status=status)
-
-
-def _follows(request: UserRequest) -> Answer | None:
-    """Return the newest answer of the thread that the address names."""
-    thread = request.GET.get("thread", "")
-    try:
-        found: Answer | None = (
-            Answer.objects.visible_to(request.user).filter(thread=thread).first()
-            if thread
-            else None
-        )
-    except (ValueError, TypeError) as error:
-        raise Http404 from error
-    return found
-
-
-def _asked(request: UserRequest, slug: str, form: AskForm, follows: Answer | None) -> Answer | None:
-    try:
-        return services.ask(
-            user=request.user,
-            team=follows.team if follows is not None else current_team(request.user),
-            solution=slug,
-            row=form.row,
-            files=form.uploads,
-            settings=form.chosen,
-            follows=follows,
-        )
-    except DataError as error:
-        for issue in error.issues[:10]:
-            form.add_error(issue.column if issue.column in form.fields else None, issue.message)
-    except (AssayError, ModelProcessError) as error:
-        form.add_error(None, str(error))
-    return None
+    return render(request, "answers/index.html", context)
 
 
 @require_GET
 @allowed("results.view")
 def detail(request: UserRequest, answer_id: uuid.UUID) -> HttpResponse:
     answer = _answer(request, answer_id)
-    solution = find_solution(answer.solution)
-    context = {
-        "answer": answer,
-        "solution": solution,
-        "label": solution.inputs().role("label"),
-        "may_correct": can(request.user, "answers.correct", answer),
-    }
+    context = {"card": card_of(answer, request.user), "solution": find_solution(answer.solution)}
     return render(request, "answers/detail.html", context)
 
 
@@ -119,16 +76,19 @@ def file(request: UserRequest, answer_id: uuid.UUID, column: str) -> Any:
 @allowed("answers.correct")
 def correct(request: UserRequest, answer_id: uuid.UUID) -> HttpResponse:
     answer = _answer(request, answer_id, "answers.correct")
-    words = request.POST.get("correction", "")
+    words, reason = request.POST.get("correction", ""), request.POST.get("reason", "")
     problem = ""
     try:
-        services.correct(user=request.user, answer=answer, correction=words)
+        services.correct(user=request.user, answer=answer, correction=words, reason=reason)
     except DataError as error:
         problem = error.issues[0].message
-    label = find_solution(answer.solution).inputs().role("label")
-    context = {"answer": answer, "problem": problem, "may_correct": True, "label": label}
-    status = 422 if problem else 200
-    return render(request, "answers/_correction.html", context, status=status)
+    context = {"card": card_of(answer, request.user, problem=problem), "reason": reason}
+    if request.htmx:  # type: ignore[attr-defined]  # which shows nothing of a refusal
+        return render(request, "answers/_correction.html", context)
+    if problem:
+        context["solution"] = find_solution(answer.solution)
+        return render(request, "answers/detail.html", context, status=422)
+    return redirect(answer)
 
 
 def _answer(request: UserRequest, answer_id: uuid.UUID, action: str = "results.view") -> Answer:

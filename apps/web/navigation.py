@@ -51,6 +51,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Entry("Datasets", "/datasets/", icon="database", action="datasets.view"),
             Entry("Results", "/results/", icon="report-analytics", action="results.view"),
+            Entry("Answers", "/answers/", icon="message-question", action="results.view"),
             Entry("Jobs", "/jobs/", icon="list-check", action="jobs.view"),
         ),
     ),

@@ -7,6 +7,7 @@ export type Island = (element: HTMLElement) => Dispose | undefined;
 
 const islands: Record<string, () => Promise<{ start: Island }>> = {
   "box-editor": () => import("./islands/box-editor"),
+  ask: () => import("./islands/ask"),
   "graph-view": () => import("./islands/graph-view"),
   "image-viewer": () => import("./islands/image-viewer"),
   "line-chart": () => import("./islands/line-chart"),

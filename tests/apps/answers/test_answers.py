@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.answers.models import Answer
-from apps.answers.server import ModelServer
 from apps.audit.models import AuditEvent
 from tests.apps.workshop import trained_model
 
 ROW = {"payment_id": "p1", "time": "2026-03-01 10:00:00", "card_id": "c1", "amount": "95.5"}
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def models(settings, tmp_path):
-    settings.ASSAY_MODELS_SOCKET = str(tmp_path / "models.sock")
-    server = ModelServer(tmp_path / "models.sock")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def test_a_person_asks_and_sees_answer_and_model(models, people, login, tmp_path):
@@ -106,7 +91,11 @@ def test_wrong_is_said_and_kept_with_who_said_it(models, people, login, tmp_path
     browser.post("/solutions/tiny/ask/", ROW)
     answer = Answer.objects.get()
 
-    page = browser.post(f"/answers/{answer.pk}/correct/", {"correction": "good"})
+    page = browser.post(
+        f"/answers/{answer.pk}/correct/",
+        {"correction": "good", "reason": "Known."},
+        headers={"HX-Request": "true"},
+    )
 
     answer.refresh_from_db()
     assert (answer.correction, answer.corrected_by) == ("good", people.alice)
