@@ -20,6 +20,7 @@ from apps.answers.many import MOST_ASKED, Asked, Conversation, ask_each, unpacke
 from apps.answers.models import Answer
 from apps.catalog.services import solution as find_solution
 from apps.inference.forms import SETTING
+from apps.inference.tables import has_questions
 from apps.registry.models import ModelVersion
 from ml_core.errors import DataError
 
@@ -75,6 +76,7 @@ def _context(
         "page_obj": page,
         "cards": cards_of(page.object_list, request.user),
         "has_model": models.exists(),
+        "has_table": has_questions(solution.inputs()),
         "most_asked": MOST_ASKED,
         "most_bytes": MOST_FILE_BYTES,
     }

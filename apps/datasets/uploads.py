@@ -34,6 +34,7 @@ class EncryptingUploadHandler(FileUploadHandler):
     """
 
     chunk_size = CHUNK_BYTES
+    most_files = 1
 
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
@@ -55,9 +56,9 @@ class EncryptingUploadHandler(FileUploadHandler):
         storage.check_room(content_length)
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        """Begin a file; there is one in a form."""
+        """Begin a file; there is one in a form, unless a page takes more."""
         super().new_file(*args, **kwargs)
-        if self._uploads:
+        if len(self._uploads) >= self.most_files:
             raise SkipFile
         self._writer = storage.write("uploads")
 

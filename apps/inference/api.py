@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.urls import path
+from django.urls import include, path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -104,7 +104,7 @@ class PredictionsView(APIView):
         prediction = services.start_scoring(
             user=user,
             version=version,
-            model=_model_for(user, asked.validated_data.get("model")),
+            model=model_for(user, asked.validated_data.get("model")),
             history=_history_for(user, asked.validated_data["history"]),
             settings=asked.validated_data["settings"],
             token=token_of(request),
@@ -114,7 +114,7 @@ class PredictionsView(APIView):
         return Response(answer, status=status.HTTP_202_ACCEPTED, headers=headers)
 
 
-def _model_for(user: Any, model_id: Any) -> ModelVersion | None:
+def model_for(user: Any, model_id: Any) -> ModelVersion | None:
     if model_id is None:
         return None
     model: ModelVersion = get_object_or_404(ModelVersion, pk=model_id)
@@ -260,4 +260,5 @@ urlpatterns = [
         PredictionViewSet.as_view({"get": "download"}),
         name="prediction-download",
     ),
+    path("", include("apps.inference.api_tables")),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -35,6 +36,11 @@ def parquet_bytes(prediction: Prediction) -> Iterator[bytes]:
     with storage.open_blob(prediction.result_blob) as stream:
         while block := stream.read(_BLOCK):
             yield block
+
+
+def safe_names(frame: Frame) -> Frame:
+    """Do for the heads what `safe_cells` does: they may be what people have typed."""
+    return frame.rename({name: f"'{name}" for name in frame.columns if re.match(_FORMULA, name)})
 
 
 def safe_cells(frame: Frame) -> Frame:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.experiments.forms import field_for, name_of_version
 from apps.inference.results import Query
+from ml_core.data.pictures import ENDINGS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +25,25 @@ SETTING = "setting_"
 _MODEL, _NONE = "model", "none"
 
 
-class ScoreForm(forms.Form):
+class SettingsForm(forms.Form):
+    """What may be said beside the data, as fields."""
+
+    def add_settings(self, kind: type[Options]) -> None:
+        """Add a field for each setting of the solution."""
+        for name, info in kind.model_fields.items():
+            self.fields[SETTING + name] = field_for(name, info)
+
+    @property
+    def chosen_settings(self) -> dict[str, Any]:
+        """Return the settings that were given."""
+        return {
+            name.removeprefix(SETTING): value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(SETTING) and value not in (None, "")
+        }
+
+
+class ScoreForm(SettingsForm):
     """Which data, which model, and which past to look back on."""
 
     version: forms.ModelChoiceField[DatasetVersion] = forms.ModelChoiceField(
@@ -59,25 +78,53 @@ class ScoreForm(forms.Form):
         ]
         fields["token"].initial = uuid4().hex
 
-    def add_settings(self, kind: type[Options]) -> None:
-        """Add a field for each setting of the solution."""
-        for name, info in kind.model_fields.items():
-            self.fields[SETTING + name] = field_for(name, info)
-
-    @property
-    def chosen_settings(self) -> dict[str, Any]:
-        """Return the settings that were given."""
-        return {
-            name.removeprefix(SETTING): value
-            for name, value in self.cleaned_data.items()
-            if name.startswith(SETTING) and value not in (None, "")
-        }
-
     @property
     def past(self) -> Any:
         """Return the past that was chosen, as the service wants it."""
         chosen = self.cleaned_data["history"] or _MODEL
         return None if chosen == _NONE else self._versions.get(chosen, _MODEL)
+
+
+class TableForm(SettingsForm):
+    """Pictures, and what to ask about each of them."""
+
+    file = forms.FileField(
+        label="Pictures", max_length=255, help_text="A ZIP of pictures, or one picture.",
+        widget=forms.FileInput(attrs={"accept": ",".join((".zip", *ENDINGS))}),
+    )  # fmt: skip
+    questions = forms.CharField(
+        required=False, label="Questions", help_text="One on each line; each is asked of all.",
+        max_length=2_000_000, widget=forms.Textarea({"rows": 6}),
+    )  # fmt: skip
+    questions_file = forms.FileField(
+        required=False, label="Or a CSV of questions", max_length=255,
+        help_text="Its column that is called like the question, else its first.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv"}),
+    )  # fmt: skip
+    name = forms.CharField(
+        required=False, max_length=120, label="Name", help_text="How you will find it again."
+    )
+    model: forms.ModelChoiceField[ModelVersion] = forms.ModelChoiceField(
+        queryset=None,
+        required=False,
+        label="Model",
+        empty_label="The live one, else the newest candidate",
+    )
+    token = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
+
+    def __init__(self, models: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fields: dict[str, Any] = self.fields
+        fields["model"].queryset = models
+        fields["model"].label_from_instance = _name_of_model
+        fields["token"].initial = uuid4().hex
+
+    def clean(self) -> dict[str, Any]:
+        """Want questions in one of the two ways."""
+        data = super().clean() or {}
+        if not data.get("questions_file") and not data.get("questions", "").strip():
+            self.add_error("questions", "Questions must be given. Write one on each line.")
+        return data
 
 
 def _name_of_model(model: ModelVersion) -> str:

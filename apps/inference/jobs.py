@@ -17,6 +17,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.inference import services
 from apps.inference.batches import input_columns, open_rows
+from apps.inference.checking import wait_until_checked
 from apps.inference.models import Explanation, Prediction
 from apps.inference.results import ROW_GROUP
 from apps.jobs.models import State
@@ -64,6 +65,13 @@ def score(job: Job, run: JobRun) -> str:
         storage.delete(fields["result_blob"])
         raise
     return prediction.get_absolute_url()
+
+
+@handler("ask_table", on_end=services.end)
+def ask_table(job: Job, run: JobRun) -> str:
+    """Have a table of questions checked as any upload, then scored."""
+    wait_until_checked(_prediction(job).dataset_version, run)
+    return score(job, run)
 
 
 @handler("explain")

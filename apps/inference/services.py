@@ -70,7 +70,7 @@ def start_scoring(
             },
         )
         if is_new:
-            _enqueue(prediction, user)
+            begin(prediction, user)
     is_same_model = model is None or model.pk == prediction.model_id
     require_same(is_same=prediction.dataset_version_id == version.pk and is_same_model)
     return prediction
@@ -122,11 +122,12 @@ def _history(
     return past
 
 
-def _enqueue(prediction: Prediction, user: User) -> None:
+def begin(prediction: Prediction, user: User, kind: str = "score") -> None:
+    """Put a prediction into the queue, within the transaction that has made it."""
     version, model = prediction.dataset_version, prediction.model
     found = find_solution(prediction.solution)
     prediction.job = enqueue(
-        kind="score",
+        kind=kind,
         title=f"Score {version.dataset.name} v{version.number} with {found.title} "
         f"model {model.number}",
         team=prediction.team,

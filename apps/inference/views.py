@@ -103,6 +103,7 @@ def result(request: UserRequest, prediction_id: uuid.UUID) -> HttpResponse:
         "was_learned_from": run is not None
         and run.data_sha256 == prediction.dataset_version.sha256,
         "may_download": can(request.user, "results.download", prediction),
+        "has_questions": all(prediction.column_of(kind=kind) for kind in ("image", "text")),
     }
     return render(request, "inference/result.html", context)
 

@@ -1,56 +1,69 @@
-"""A solution of questions: says how long a question is, and how wide the picture beside it."""
+"""Questions about pictures, answered in no time: what is asked, and whether it is bright."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
 
-from ml_core.data.pictures import size_of
+from ml_core.data.pictures import read_picture
 from ml_core.data.schema import Column, Schema
-from ml_core.tracking.run import NullRun
+from ml_core.errors import Issue
 from solutions.api import Predictions
-from tests.picture_solution import Pictures
+from solutions.blocks import Number, Report
+from tests.picture_solution import SILENT, Pictures, PictureSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SILENT = NullRun()
 SCHEMA = Schema(
     (
-        Column("picture", "image", "Picture", "What is meant.", role="key"),
-        Column("question", "text", "Question", "In any words."),
-        Column("answer", "category", "Answer", "Said before.", required=False, nullable=True,
+        Column("picture", "image", "Picture", "What is seen."),
+        Column("question", "text", "Question", "In words.", aliases=("asked",)),
+        Column("answer", "category", "Answer", "Where it is known.", required=False, nullable=True,
                role="label"),
     )
 )  # fmt: skip
 
 
-class Counting:
+class QuestionPredictor:
+    def __init__(self, bundle: Path) -> None:
+        self.least = float(json.loads((bundle / "model.json").read_text("utf-8"))["least"])
+
     def predict(self, batch, run=SILENT, settings=None):
-        rows = batch.targets
-        wide = [size_of(batch.media.read(name))[0] for name in rows["picture"]]
-        return Predictions(
-            pl.DataFrame(
-                {
-                    "score": [float(w) for w in wide],
-                    "label": [f"{len(q)} letters" for q in rows["question"]],
-                    "confidence": 1.0,
-                    "alert": False,
-                }
-            )
-        )
+        limit = (settings or PictureSettings()).limit
+        rows = []
+        for name, question in batch.targets.select("picture", "question").iter_rows():
+            is_bright = bool((read_picture(batch.media.read(name)) >= self.least).any())
+            rows.append((1.0, f"{question} {'yes' if is_bright else 'no'}", limit, not is_bright))
+        return Predictions(pl.DataFrame(rows, schema=Predictions.CORE, orient="row"))
 
 
 class Questions(Pictures):
     slug = "question"
-    title = "Long questions"
+    title = "Bright?"
+    verdicts: ClassVar = {}
 
     def inputs(self):
         return SCHEMA
 
-    def load(self, bundle: Path, device="auto"):
-        return Counting()
+    def validate(self, batch):
+        texts = batch.targets["question"]
+        return [
+            Issue("bad_question", "A question must have no #. Ask otherwise.", row=row + 1)
+            for row, text in enumerate(texts)
+            if "#" in (text or "")
+        ]
+
+    def load(self, bundle, device="auto"):
+        return QuestionPredictor(bundle)
+
+    def evaluate(self, predictions, batch):
+        return {}
+
+    def report(self, predictions, batch):
+        return Report((Number("Questions", len(batch)),))
 
 
 solution = Questions()

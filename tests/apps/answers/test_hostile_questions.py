@@ -48,7 +48,7 @@ def _question_model(people, tmp_path):
     )  # fmt: skip
     bundle = tmp_path / "question-bundle"
     bundle.mkdir()
-    (bundle / "model.json").write_text("{}", "utf-8")
+    (bundle / "model.json").write_text('{"least": 255}', "utf-8")
     card = '{"licence": "AGPL-3.0-or-later", "limits": ["None."], "data_origin": "None."}'
     (bundle / "card.json").write_text(card, "utf-8")
     return register(run, bundle, {"accuracy": 1.0})
@@ -75,7 +75,7 @@ def test_a_strange_question_is_answered_or_refused_and_shown_as_text(case, model
     if answer.status_code == 200 and Answer.objects.exists():
         kept = Answer.objects.get()
         assert kept.inputs["question"] == question
-        assert kept.output["label"] == f"{len(question)} letters"
+        assert kept.output["label"].startswith(question)
         assert "62710561" not in page
     else:
         assert answer.status_code in {200, 422}

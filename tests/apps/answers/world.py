@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def picture_model(people, tmp_path: Path):
+def picture_model(people, tmp_path: Path, solution: str = "picture"):
     """Register a model that finds bright squares."""
     common = {"team": people.team, "created_by": people.alice}
-    dataset = Dataset.objects.create(name="Parts", solution="picture", **common)
+    dataset = Dataset.objects.create(name="Parts", solution=solution, **common)
     version = DatasetVersion.objects.create(
         dataset=dataset, number=1, state="ready", filename="parts.zip", format="pictures",
         sha256="0" * 64, source_blob="none", prepared_blob="none", n_rows=1, **common,
     )  # fmt: skip
     run = TrainingRun.objects.create(
-        solution="picture", dataset_version=version, options={}, state=State.SUCCEEDED,
+        solution=solution, dataset_version=version, options={}, state=State.SUCCEEDED,
         token=f"made-{TrainingRun.objects.count()}", data_sha256="0" * 64, code_version="1.0",
         metrics={"accuracy": 0.9}, **common,
     )  # fmt: skip

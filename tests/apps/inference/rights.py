@@ -36,6 +36,7 @@ OBJECTS = {
     "inference:prediction_id": _result,
     "api:prediction": _result,
     "api:prediction-download": _result,
+    "api:prediction-table": _result,
 }
 # Nobody's own: every team has the same solutions, rows and formats.
 OPEN = {
@@ -52,11 +53,10 @@ OPEN = {
     "api:row": 1,
 }
 # A file of issues is there only if there are any, pictures and boxes only in an archive.
+# Only a solution of pictures and questions has a table of them.
 MAY_BE_MISSING = {
-    "datasets:issues",
-    "datasets:picture",
-    "datasets:annotate",
-    "datasets:export",
-    "api:dataset-version-boxes",
-    "api:dataset-version-export",
-}
+    "datasets:issues", "datasets:picture", "datasets:annotate", "datasets:export",
+    "api:dataset-version-boxes", "api:dataset-version-export",
+    "inference:table", "inference:answers", "inference:answers_file", "api:tables",
+    "api:prediction-table",
+}  # fmt: skip
