@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.models import Team
 from apps.accounts.policies import require
 from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
@@ -73,6 +74,8 @@ def create(*, user: User, dataset: Dataset, token: str = "", **said: Any) -> Pol
     policy.changed_by = user
     policy.base_version = latest_ready(policy)
     with transaction.atomic():
+        # The row of the team is the lock under which a second click finds what the first made.
+        Team.objects.select_for_update().get(pk=policy.team_id)
         known: Policy | None = Policy.objects.filter(team=policy.team, token=policy.token).first()
         if known is not None:
             return known

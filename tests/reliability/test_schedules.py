@@ -113,18 +113,18 @@ def test_a_policy_by_the_clock_and_one_by_labels_run_and_bad_labels_are_refused(
     house.dora.post(f"models/{run['model']}/promote/", reason="The first one.")
     assert house.runs(by_labels) == []
 
-    taught_wrong = shuffled_past(payments(900, seed=7, day=10))
+    taught_wrong = shuffled_past(payments(3000, seed=8, day=10))
     house.bring(taught_wrong, dataset=first["dataset"])
     refused = house.ended(by_labels)
 
-    assert refused["why"] == "900 new labels, 800 were asked for"
+    assert refused["why"] == "3,000 new labels, 800 were asked for"
     assert refused["state"] == "refused", refused
     assert refused["gate"]["challenger"] < refused["gate"]["live"]
     assert house.rest.get(f"models/{run['model']}/")["stage"] == "live"
     assert house.rest.get(f"models/{refused['model']}/")["stage"] == "candidate"
     page = house.page(by_labels)
     assert "Refused by the gate. Accuracy" in page
-    assert "of the live model on 300 rows: it is not better." in page
+    assert "of the live model on 1,000 rows: it is not better." in page
     assert len(house.runs(by_labels)) == 1
 
 
