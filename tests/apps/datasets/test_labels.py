@@ -15,6 +15,8 @@ from apps.datasets import labelling, labels, services, storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.models import DatasetVersion, PictureLabel
 from apps.datasets.services import load_frame
+from apps.experiments.services import start_training
+from apps.inference.services import start_scoring
 from ml_core.data.labels.box import from_text
 from tests.apps.datasets.tables import blobs, csv
 from tests.apps.pictures import packed, picture, squares_files, squares_zip
@@ -367,3 +369,31 @@ def test_a_single_picture_without_labels_can_be_drawn_on(bring, api, login, alic
 
     assert put(api(alice), version, 1, [BOX]).status_code == 200
     assert login(alice).get(f"/datasets/versions/{version.pk}/annotate/1/").status_code == 200
+
+
+# -- what a model proposes -----------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_newest_result_proposes_boxes_also_on_the_version_frozen_after_it(
+    bring, login, alice, run_jobs
+):
+    version = bring(squares_zip(12))
+    page = f"/datasets/versions/{version.pk}/annotate/2/"
+    before = login(alice).get(page).context["data"]["proposals"]
+    start_training(user=alice, solution="picture", version=version, options={})
+    run_jobs()
+    start_scoring(user=alice, version=version, settings={})
+    run_jobs()
+
+    labelling.save_boxes(
+        version=version, column=labels.boxes_column(version), row=labels.row_of(version, 2),
+        boxes=[], revision=0, user=alice,
+    )  # fmt: skip
+    frozen = labelling.freeze(version=version, user=alice)
+
+    for one in (version, frozen):
+        page = f"/datasets/versions/{one.pk}/annotate/2/"
+        [proposal] = login(alice).get(page).context["data"]["proposals"]
+        assert (proposal["label"], proposal["confidence"]) == ("square", 1.0)
+    assert before == []
