@@ -11,9 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_ROOT = "thumbs/"
+
+
 def folder_of(source_blob: str) -> str:
     """Return where the small pictures of an archive are; frozen versions of it share them."""
-    return f"thumbs/{source_blob.rpartition('/')[2]}"
+    return _ROOT + source_blob
+
+
+def owner_of(name: str) -> str:
+    """Return the file on which a file depends: for a small picture the archive, else itself."""
+    return name.removeprefix(_ROOT).rpartition("/")[0] if name.startswith(_ROOT) else name
 
 
 def kept(source_blob: str, row: int, side: int, make: Callable[[], bytes]) -> bytes:

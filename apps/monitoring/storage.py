@@ -15,6 +15,7 @@ from django.db import connection
 
 from apps.accounts.models import Team
 from apps.datasets import storage
+from apps.datasets.thumbs import owner_of
 from apps.monitoring import readings
 from apps.monitoring.models import Kind
 from apps.monitoring.references import references
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 TITLES = {
     "uploads": "Files as they were uploaded",
     "prepared": "Checked tables of datasets",
+    "thumbs": "Small pictures; they are made again when needed",
     "issues": "Lists of issues",
     "models": "Models",
     "predictions": "Results",
@@ -80,7 +82,7 @@ def measure() -> Reading:
                 owned.add(name)
         elif not storage.exists(name):
             n_missing += 1
-    n_old = sum(is_old for name, (_, is_old) in sizes.items() if name not in owned)
+    n_old = sum(is_old for name, (_, is_old) in sizes.items() if owner_of(name) not in owned)
     by_kind["cache"] = _folder_bytes(Path(settings.ASSAY_CACHE_DIR))
     by_kind["database"] = database_bytes()
     facts = {

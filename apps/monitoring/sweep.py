@@ -10,6 +10,7 @@ import structlog
 
 from apps.audit.services import record
 from apps.datasets import storage
+from apps.datasets.thumbs import owner_of
 from apps.monitoring import readings
 from apps.monitoring.models import Kind
 from apps.monitoring.references import references
@@ -59,8 +60,8 @@ def sweep(
         n_all += 1
         if changed < before:
             orphans[name] = size
-    for name, _ in references():
-        orphans.pop(name, None)
+    owned = {name for name, _ in references()}
+    orphans = {name: size for name, size in orphans.items() if owner_of(name) not in owned}
     if not is_sure and len(orphans) > MANY and len(orphans) > MOST_SHARE * n_all:
         raise ConfigError(
             f"A sweep must remove the exception, not the rule. {len(orphans):,} of {n_all:,} files "

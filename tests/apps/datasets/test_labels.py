@@ -15,6 +15,7 @@ from apps.datasets import labelling, labels, services, storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.models import DatasetVersion, PictureLabel
 from apps.datasets.services import load_frame
+from apps.datasets.thumbs import folder_of
 from apps.experiments.services import start_training
 from apps.inference.services import start_scoring
 from ml_core.data.labels.box import from_text
@@ -278,7 +279,7 @@ def test_a_small_picture_is_made_once_and_kept_encrypted(version, login, alice, 
 
 
 def test_two_who_make_a_small_picture_at_once_both_see_it(version, login, alice):
-    name = f"thumbs/{version.source_blob.rpartition('/')[2]}/2-240"
+    name = f"{folder_of(version.source_blob)}/2-240"
     writing = storage.BlobWriter(name)
 
     answer = login(alice).get(f"/datasets/versions/{version.pk}/pictures/2/?small")

@@ -15,6 +15,7 @@ from apps.answers.models import Answer
 from apps.audit.models import AuditEvent
 from apps.datasets import storage
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.thumbs import folder_of
 from apps.inference.models import Prediction
 from apps.monitoring import readings, references
 from apps.monitoring import storage as measuring
@@ -93,6 +94,24 @@ def test_only_old_files_without_a_row_are_swept(kept, home):
     assert names() == {*kept, young}
     assert (swept.n_files, swept.n_half) == (1, 0)
     assert not storage.exists(orphan)
+
+
+def test_small_pictures_stay_as_long_as_their_archive(kept, home):
+    source = DatasetVersion.objects.get().source_blob
+    small = set()
+    for folder, found in ((folder_of(source), small), (folder_of("uploads/gone"), set())):
+        for row in range(MANY + 1):
+            with storage.BlobWriter(f"{folder}/{row}-240") as blob:
+                blob.write(b"a")
+            at = time.time() - 2 * DAY_S
+            os.utime(home / "blobs" / blob.name, (at, at))
+            found.add(blob.name)
+
+    facts = measuring.measure().facts
+    swept = sweep()
+
+    assert facts["n_orphans"] == swept.n_files == MANY + 1
+    assert names() == kept | small
 
 
 def test_a_file_whose_row_is_not_committed_yet_stays(home, people):
