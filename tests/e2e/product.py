@@ -111,7 +111,7 @@ class Product:
         assert self.supervisor.poll() is None, f"it ended at its start:\n{self.log_tail()}"
         try:
             return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def stop(self) -> list[str]:
