@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from django.http import FileResponse
 from django.shortcuts import get_object_or_404
+from django.urls import path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -17,12 +21,16 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 from apps.accounts.policies import require
 from apps.accounts.services import current_team
 from apps.catalog.services import registry
-from apps.datasets import services
+from apps.datasets import services, storage
 from apps.datasets.api_labels import LabelActions
+from apps.datasets.exports import csv_pieces
+from apps.datasets.jobs import ISSUE_COLUMNS
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.uploads import EncryptingUploadHandler, StoredUpload
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.db.models import QuerySet
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -246,7 +254,7 @@ class DatasetVersionViewSet(LabelActions, ReadOnlyModelViewSet[DatasetVersion]):
             {
                 "n_issues": serializers.IntegerField(),
                 "issues": serializers.ListField(child=serializers.DictField()),
-                "download": serializers.URLField(allow_null=True),
+                "download": serializers.URLField(),
             },
         )
     )
@@ -254,15 +262,33 @@ class DatasetVersionViewSet(LabelActions, ReadOnlyModelViewSet[DatasetVersion]):
     def issues(self, request: Request, pk: str) -> Response:
         """Tell the first hundred reasons, and where all of them are."""
         version = self.get_object()
-        place = (
-            request.build_absolute_uri(f"{version.get_absolute_url()}issues.csv")
-            if version.issues_blob
-            else None
-        )
+        place = reverse("api:dataset-version-issues-file", args=[version.pk], request=request)
         return Response({"n_issues": version.n_issues, "issues": version.issues, "download": place})
+
+    @extend_schema(
+        operation_id="dataset_versions_issues_download",
+        responses={(200, "text/csv"): OpenApiTypes.BINARY},
+    )
+    def issues_file(self, request: Request, pk: UUID) -> HttpResponseBase:
+        """Return all reasons as a CSV, a line each; none but the header where there are none."""
+        version = self.get_object()
+        none = io.BytesIO(b"".join(csv_pieces(ISSUE_COLUMNS, ())))
+        return FileResponse(
+            storage.open_blob(version.issues_blob) if version.issues_blob else none,
+            as_attachment=True, filename=f"issues-{version.pk}.csv",
+            content_type="text/csv; charset=utf-8",
+        )  # fmt: skip
 
 
 routes = [
     ("datasets", DatasetViewSet, "dataset"),
     ("dataset-versions", DatasetVersionViewSet, "dataset-version"),
+]
+urlpatterns = [
+    # A router would put a slash after the name of the file.
+    path(
+        "dataset-versions/<uuid:pk>/issues.csv",
+        DatasetVersionViewSet.as_view({"get": "issues_file"}, basename="dataset-version"),
+        name="dataset-version-issues-file",
+    ),
 ]

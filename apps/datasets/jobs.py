@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ml_core.errors import Issue
 
 N_SHOWN = 100
+ISSUE_COLUMNS = ("row", "column", "severity", "code", "message")
 _UPDATED = ("state", "n_rows", "report", "issues", "n_issues", "error")
 
 
@@ -206,6 +207,6 @@ def _write_issues(issues: Sequence[Issue]) -> str:
             yield issue.row, issue.column, issue.severity, issue.code, issue.message
 
     with storage.write("issues") as blob:
-        for piece in csv_pieces(("row", "column", "severity", "code", "message"), rows()):
+        for piece in csv_pieces(ISSUE_COLUMNS, rows()):
             blob.write(piece)
     return blob.name

@@ -10,7 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rest_framework.test import APIClient
 
+from apps.accounts.services import make_key
 from apps.datasets.exports import csv_pieces
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.jobs.models import Job
@@ -291,3 +293,20 @@ def test_an_upload_that_is_cut_leaves_nothing(place, login, api, alice, rf):
 
     assert answer.status_code >= 400
     assert blobs() == []
+
+
+def test_a_program_reads_all_reasons_too_and_a_header_where_there_are_none(ingest, people):
+    lines = [*rows(5), *(line.replace(".5,", ".5x,") for line in rows(305)[5:])]
+    bad, good = ingest(csv(lines)), ingest(csv())
+    scopes = ["datasets.view"]
+    key = make_key(user=people.alice, team=people.team, name="k", scopes=scopes, days=1)[1]
+    client = APIClient(headers={"Authorization": f"Bearer {key}"})
+
+    told = client.get(f"/api/v1/dataset-versions/{bad.pk}/issues/").json()
+    files = [client.get(told["download"]),
+             client.get(f"/api/v1/dataset-versions/{good.pk}/issues.csv")]  # fmt: skip
+
+    sizes = [len(file.getvalue().decode("utf-8-sig").splitlines()) for file in files]
+    assert (len(told["issues"]), told["n_issues"]) == (100, 300)
+    assert sizes == [301, 1]
+    assert {file["Content-Type"] for file in files} == {"text/csv; charset=utf-8"}
