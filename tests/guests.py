@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-DUMMY = Path(__file__).parent / "dummy_solution"
+HERE = Path(__file__).parent
+DUMMY = HERE / "dummy_solution"
 ALLOWED = ("acme-weld", "acme-broken")
 
 
@@ -14,12 +15,7 @@ def install_guests(site: Path) -> None:
 
     The last leaves the file `was-imported` beside itself when it is.
     """
-    skip = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(DUMMY, site / "acme_weld", ignore=skip)
-    for file in (site / "acme_weld").rglob("*.py"):
-        text = file.read_text("utf-8").replace("tests.dummy_solution", "acme_weld")
-        file.write_text(text.replace('slug = "dummy"', 'slug = "weld"'), "utf-8")
-    _describe(site, "Acme.Weld", "acme_weld", "weld")
+    install_copy(site, "dummy_solution", "Acme.Weld", "acme_weld", "weld")
 
     (site / "acme_broken.py").write_text("import torch_of_next_year\n", "utf-8")
     _describe(site, "acme-broken", "acme_broken", "broken")
@@ -27,6 +23,16 @@ def install_guests(site: Path) -> None:
     mark = f"import pathlib\npathlib.Path({str(site / 'was-imported')!r}).touch()\n"
     (site / "stranger.py").write_text(mark, "utf-8")
     _describe(site, "stranger", "stranger", "stranger")
+
+
+def install_copy(site: Path, original: str, distribution: str, module: str, slug: str) -> None:
+    """Install a solution of the tests under another name, as if it came from elsewhere."""
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HERE / original, site / module, ignore=skip)
+    for file in (site / module).rglob("*.py"):
+        text = file.read_text("utf-8").replace(f"tests.{original}", module)
+        file.write_text(text.replace('slug = "dummy"', f'slug = "{slug}"'), "utf-8")
+    _describe(site, distribution, module, slug)
 
 
 def _describe(site: Path, distribution: str, module: str, slug: str) -> None:

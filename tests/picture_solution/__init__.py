@@ -49,7 +49,11 @@ class PicturePredictor:
 
     def predict(self, batch, run=SILENT, settings=None):
         limit = (settings or PictureSettings()).limit
-        rows = [self._one(batch.media.read(name)) for name in batch.targets["picture"]]
+        rows = []
+        for name in batch.targets["picture"]:
+            stop_if_cancelled(run)
+            rows.append(self._one(batch.media.read(name)))
+            run.progress(len(rows), len(batch), "pictures")
         frame = pl.DataFrame(rows, schema={"score": pl.Float64, "found": pl.String})
         return Predictions(
             frame.select(
