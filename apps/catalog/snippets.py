@@ -42,6 +42,13 @@ import requests
 session = requests.Session()
 session.headers["Authorization"] = "Bearer " + os.environ["ASSAY_KEY"]
 api = "{url}/api/v1"
+
+
+def read(answer):
+    if not answer.ok:
+        raise SystemExit(answer.text)  # what is wrong, and what to do
+    return answer.json()
+
 """
 
 _CURL_FILE = """\
@@ -63,17 +70,14 @@ _PYTHON_FILE = """
 with open("{file}", "rb") as file:
     about = {{"solution": "{slug}", "name": "My data"}}
     answer = session.post(f"{{api}}/datasets/", data=about, files={{"file": file}})
-answer.raise_for_status()
-version = answer.json()
+version = read(answer)
 while version["state"] == "checking":
     time.sleep(1)
-    version = session.get(f"{{api}}/dataset-versions/{{version['id']}}/").json()
+    version = read(session.get(f"{{api}}/dataset-versions/{{version['id']}}/"))
 print(version["state"], version["n_rows"], version["issues"][:3])
 
 asked = {{"dataset_version": version["id"]}}
-answer = session.post(f"{{api}}/solutions/{slug}/predictions/", json=asked)
-answer.raise_for_status()
-print(answer.json())
+print(read(session.post(f"{{api}}/solutions/{slug}/predictions/", json=asked)))
 """
 _CURL_ROW = """\
 curl -sS --fail-with-body {url}/api/v1/solutions/{slug}/answers/ \\
@@ -85,8 +89,7 @@ answer = session.post(
     f"{{api}}/solutions/{slug}/answers/",
     data={{"row": json.dumps(row)}},{sent}
 )
-answer.raise_for_status()
-print(answer.json()["output"])
+print(read(answer)["output"])
 """
 
 
