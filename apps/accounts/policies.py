@@ -47,8 +47,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "audit.view": frozenset({Role.AUDITOR, Role.ADMIN}),
     "settings.profile": _EVERYONE,
     "settings.keys": _PROGRAMS,
-    "monitoring.view": frozenset({Role.ADMIN}),
     "settings.storage": frozenset({Role.ADMIN}),
+    "monitoring.view": frozenset({Role.ADMIN}),
     "users.manage": frozenset({Role.ADMIN}),
 }
 # What a key may be made for; settings and people stay with a person at a page.
