@@ -1,4 +1,4 @@
-"""Questions about pictures, answered in no time: what is asked, and whether it is bright."""
+"""Questions about pictures, answered in no time: whether they are bright, and how wide."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ class QuestionPredictor:
         limit = (settings or PictureSettings()).limit
         rows = []
         for name, question in batch.targets.select("picture", "question").iter_rows():
-            is_bright = bool((read_picture(batch.media.read(name)) >= self.least).any())
-            rows.append((1.0, f"{question} {'yes' if is_bright else 'no'}", limit, not is_bright))
+            picture = read_picture(batch.media.read(name))
+            is_bright = bool((picture >= self.least).any())
+            width = float(picture.shape[1])
+            rows.append((width, f"{question} {'yes' if is_bright else 'no'}", limit, not is_bright))
         return Predictions(pl.DataFrame(rows, schema=Predictions.CORE, orient="row"))
 
 
