@@ -122,7 +122,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     warning = serializers.CharField(allow_blank=True)
     figures = ComparedFigureSerializer(many=True)
     options = PairSerializer(many=True)
-    data = PairSerializer(many=True)
+    data = PairSerializer(many=True)  # type: ignore[assignment]  # a field, as any other
     scope = PairSerializer(many=True)
 
 

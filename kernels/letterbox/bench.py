@@ -31,7 +31,7 @@ def peers() -> dict[str, Callable[..., Any]]:
 
 def _pillow(picture: Picture, side: int, fill: int) -> Any:
     image = import_module("PIL.Image")
-    placed = place(*picture.shape[:2], side)
+    placed = place(picture.shape[0], picture.shape[1], side)
     size = (placed.width, placed.height)
     small = image.fromarray(picture).resize(size, image.Resampling.BILINEAR)
     return _framed(np.asarray(small), side, fill)
@@ -39,14 +39,14 @@ def _pillow(picture: Picture, side: int, fill: int) -> Any:
 
 def _opencv(picture: Picture, side: int, fill: int) -> Any:
     cv2 = import_module("cv2")
-    placed = place(*picture.shape[:2], side)
+    placed = place(picture.shape[0], picture.shape[1], side)
     size = (placed.width, placed.height)
     return _framed(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), side, fill)
 
 
 def _torch(picture: Picture, side: int, fill: int) -> Any:
     torch = import_module("torch")
-    placed = place(*picture.shape[:2], side)
+    placed = place(picture.shape[0], picture.shape[1], side)
     square = torch.full((3, side, side), fill / 255)
     pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
     small = torch.nn.functional.interpolate(
@@ -61,4 +61,4 @@ def _framed(small: Picture, side: int, fill: int) -> NDArray[np.float32]:
     top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
     square = np.full((side, side, 3), fill, np.uint8)
     square[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return np.ascontiguousarray(square.transpose(2, 0, 1)).astype(np.float32) / 255
+    return np.ascontiguousarray(square.transpose(2, 0, 1)).astype(np.float32) / np.float32(255)

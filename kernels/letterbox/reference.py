@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def run(picture: NDArray[np.uint8], side: int, fill: int) -> NDArray[np.float32]:
     """Return the square (3, side, side), 0 to 1."""
-    placed = place(*picture.shape[:2], side)
+    placed = place(picture.shape[0], picture.shape[1], side)
     square = np.full((3, side, side), fill, np.float64)
     if placed.height:
         rows = _matrix(picture.shape[0], placed.height)
