@@ -61,8 +61,11 @@ class Disk:
 
 
 def disk() -> Disk:
-    """Return how much room there is, now."""
-    usage = shutil.disk_usage(settings.ASSAY_DATA_DIR)
+    """Return how much room there is, now; none where the folder is gone, as of a lost mount."""
+    try:
+        usage = shutil.disk_usage(settings.ASSAY_DATA_DIR)
+    except OSError:
+        return Disk(0, 0)
     return Disk(usage.total, usage.free)
 
 

@@ -83,6 +83,16 @@ def test_a_folder_that_takes_no_file_is_a_reason(part, model_process, client, db
     assert str(home) not in answer.content.decode()
 
 
+def test_a_data_folder_that_is_gone_breaks_no_page(people, login, settings, home):
+    settings.ASSAY_DATA_DIR = home / "a file" / "in the way"
+    (home / "a file").write_text("")
+
+    health = login(people.admin).get("/monitoring/").context["health"]
+
+    assert health.disk.state == "bad"
+    assert not {check.name: check for check in health.checks}["storage"].is_good
+
+
 def test_a_broker_that_fails_is_a_reason(model_process, client, db, settings, monkeypatch):
     settings.ASSAY_BROKER_URL = "redis://127.0.0.1:1/0"
 
