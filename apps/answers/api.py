@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.shortcuts import get_object_or_404
-from django.urls import path
+from django.urls import include, path
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -37,7 +37,7 @@ class AnswerSerializer(serializers.ModelSerializer[Answer]):
         model = Answer
         fields: ClassVar = [
             "id", "url", "solution", "model", "thread", "inputs", "settings", "output", "report",
-            "seconds", "correction", "created_at",
+            "seconds", "subject", "correction", "reason", "label", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -59,18 +59,29 @@ class AskSerializer(serializers.Serializer[Any]):
         return _mapping(value)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def json_of(value: Any) -> Any:
+    """Return a value that a form can only send as text."""
     try:
-        read = json.loads(value) if isinstance(value, str) else value
+        return json.loads(value) if isinstance(value, str) else value
     except ValueError as error:
         raise serializers.ValidationError("It must be JSON. Correct it.") from error
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    read = json_of(value)
     if not isinstance(read, dict):
         raise serializers.ValidationError("It must be an object of names and values.")
     return read
 
 
 class CorrectionSerializer(serializers.Serializer[Any]):
-    correction = serializers.CharField(max_length=200)
+    correction = serializers.CharField(
+        max_length=200, help_text="What it should be; the same again, if it was right."
+    )
+    reason = serializers.CharField(
+        max_length=500, required=False, default="", allow_blank=True,
+        help_text="Why; needed to override a verdict.",
+    )  # fmt: skip
 
 
 class AnswersView(APIView):
@@ -91,24 +102,27 @@ class AnswersView(APIView):
         asked.is_valid(raise_exception=True)
         said = asked.validated_data
         user: Any = request.user
-        follows = _found(Answer, user, "results.view", said.get("follows"))
+        follows = found_or_none(Answer, user, "results.view", said.get("follows"))
         answer = services.ask(
             user=user,
             team=follows.team if follows is not None else current_team(user),
             solution=slug,
             row=said["row"],
-            files=_files(request),
+            files=files_of(request),
             settings=said["settings"],
-            model=_found(ModelVersion, user, "models.view", said.get("model")),
+            model=found_or_none(ModelVersion, user, "models.view", said.get("model")),
             follows=follows,
             token=token_of(request),
         )
         return Response(AnswerSerializer(answer).data, status=status.HTTP_201_CREATED)
 
 
-def _files(request: Request) -> dict[str, tuple[str, bytes]]:
+def files_of(request: Request, without: str = "") -> dict[str, tuple[str, bytes]]:
+    """Return the files of a request by column: name and bytes."""
     files = {}
     for column, file in request.FILES.items():
+        if column == without:
+            continue
         if file.size > MOST_FILE_BYTES:
             most = MOST_FILE_BYTES // 2**20
             raise serializers.ValidationError({column: f"A file must be at most {most} MiB."})
@@ -116,7 +130,8 @@ def _files(request: Request) -> dict[str, tuple[str, bytes]]:
     return files
 
 
-def _found(kind: Any, user: Any, needed: str, key: Any) -> Any:
+def found_or_none(kind: Any, user: Any, needed: str, key: Any) -> Any:
+    """Return what a key names, if one is told. Raises: Http404: if it cannot be seen."""
     if key is None:
         return None
     thing = get_object_or_404(kind, pk=key)
@@ -130,7 +145,7 @@ class AnswerViewSet(ReadOnlyModelViewSet[Answer]):
     queryset = Answer.objects.none()
     serializer_class = AnswerSerializer
     actions_needed: ClassVar = {"GET": "results.view", "correct": "answers.correct"}
-    filterset_fields: ClassVar = ["solution", "model", "thread"]
+    filterset_fields: ClassVar = ["solution", "model", "thread", "subject"]
 
     def get_queryset(self) -> TeamOwnedQuerySet:
         user: Any = self.request.user
@@ -149,4 +164,7 @@ class AnswerViewSet(ReadOnlyModelViewSet[Answer]):
 
 
 routes = [("answers", AnswerViewSet, "answer")]
-urlpatterns = [path("solutions/<slug:slug>/answers/", AnswersView.as_view(), name="answers")]
+urlpatterns = [
+    path("solutions/<slug:slug>/answers/", AnswersView.as_view(), name="answers"),
+    path("", include("apps.answers.api_many")),
+]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.policies import UserRequest, allowed, require
+from apps.accounts.policies import UserRequest, allowed, can, require
+from apps.accounts.services import current_team
 from apps.answers import services
 from apps.answers.cards import card_of
+from apps.answers.gathering import start_gathering
 from apps.answers.models import Answer
 from apps.answers.pictures import shown
 from apps.catalog.services import registry
@@ -45,9 +49,23 @@ def index(request: UserRequest) -> HttpResponse:
         "words": words,
         "chosen": chosen,
         "only_corrected": only_corrected,
+        "n_labels": _n_labels(request, chosen),
+        "may_gather": can(request.user, "datasets.upload"),
         "solutions": list(registry()),
     }
     return render(request, "answers/index.html", context)
+
+
+@require_POST
+@allowed("datasets.upload")
+def labels(request: UserRequest, slug: str) -> HttpResponse:
+    """Make a dataset of what people have said of the answers of a solution."""
+    try:
+        job = start_gathering(user=request.user, team=current_team(request.user), solution=slug)
+    except DataError as error:
+        messages.warning(request, error.issues[0].message)
+        return redirect(f"{reverse('answers:index')}?solution={slug}")
+    return redirect(job)
 
 
 @require_GET
@@ -70,6 +88,13 @@ def file(request: UserRequest, answer_id: uuid.UUID, column: str) -> Any:
     response["Cache-Control"] = "private, max-age=86400, immutable"
     response["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _n_labels(request: UserRequest, slug: str) -> int:
+    if slug not in registry():
+        return 0
+    team = current_team(request.user)
+    return services.count_labels_since(solution=slug, team=team, since=None)
 
 
 @require_POST

@@ -1,0 +1,148 @@
+"""What people have said of answers, as a dataset that models can learn from."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from django.http import Http404
+
+from apps.accounts.policies import require
+from apps.answers.models import Answer
+from apps.catalog.services import solution as find_solution
+from apps.datasets import services as datasets
+from apps.datasets import storage
+from apps.datasets.models import Dataset, DatasetVersion
+from apps.jobs.models import Job
+from apps.jobs.services import enqueue
+from ml_core.data.labels.read import has_pictures
+from ml_core.errors import DataError, Issue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from apps.accounts.models import Team, User
+    from ml_core.data.schema import Column, Schema
+    from solutions.api import Solution
+
+MOST_ROWS = 10_000
+TABLE = "labels.csv"
+
+
+def start_gathering(*, user: User, team: Team, solution: str, since: datetime | None = None) -> Job:
+    """Make a dataset of a team's labels by a job; one that is open is not doubled.
+
+    Raises: NotAllowedError: without the right. DataError: if there is no label.
+    """
+    require(user, "datasets.upload")
+    found = find_solution(solution)
+    _require_some(_answers(found, team, since))
+    params = {"solution": solution, "since": since.isoformat() if since else None}
+    same = Job.objects.open().filter(team=team, kind="gather_labels", params=params)
+    known: Job | None = same.first()
+    return known or enqueue(
+        kind="gather_labels", title=f"Make a dataset of labels for {found.title}", team=team,
+        user=user, params=params,
+    )  # fmt: skip
+
+
+def gather(
+    *,
+    user: User | None,
+    team: Team,
+    solution: str,
+    since: datetime | None = None,
+    name: str = "labels",
+) -> DatasetVersion:
+    """Keep the rows that people have given a label, with their files, as a dataset version.
+
+    It is a new version of the solution's dataset of labels, checked like any upload. `name` is
+    that of its file. Castings that were failed without boxes come too, to be drawn on.
+
+    Raises: DataError: if there is no label.
+    """
+    found = find_solution(solution)
+    answers = _answers(found, team, since)[:MOST_ROWS]
+    _require_some(answers)
+    schema = found.inputs()
+    common: dict[str, Any] = {
+        "user": user, "team": team, "solution": solution, "name": _name(found),
+        "dataset": Dataset.objects.filter(team=team, solution=solution, name=_name(found)).first(),
+    }  # fmt: skip
+    if not has_pictures(schema):
+        table = io.BytesIO(_table(schema, [_row(schema, one) for one in answers]))
+        return datasets.receive(**common, filename=f"{name}.csv", stream=table, mapping="auto")
+    return datasets.adopt(_packed(schema, answers), **common, filename=f"{name}.zip")
+
+
+def _name(solution: Solution[Any]) -> str:
+    return f"Labels from answers: {solution.title}"[:120]
+
+
+def _answers(solution: Solution[Any], team: Team, since: datetime | None) -> Any:
+    """Return the newest answers that were labelled; of pictures with boxes those to draw on too."""
+    label = solution.inputs().role("label")
+    if label is None:
+        raise Http404
+    found = Answer.objects.filter(team=team, solution=solution.slug)
+    if label.kind != "boxes":
+        found = found.labelled(since)
+    else:
+        found = found.exclude(correction="")
+        found = found.filter(corrected_at__gt=since) if since else found
+    return found.defer("report", "output").order_by("-corrected_at")
+
+
+def _require_some(answers: Any) -> None:
+    if not answers.exists():
+        message = "Labels must be there to learn from. There is none. Correct or accept answers."
+        raise DataError(Issue("no_label", message))
+
+
+def _packed(schema: Schema, answers: Sequence[Answer]) -> storage.BlobWriter:
+    """Write an archive of the files and a table of the labels, without a plain byte on the disk."""
+    with storage.write("uploads") as packed, zipfile.ZipFile(packed, "w") as archive:
+        written: set[str] = set()
+        rows = []
+        for answer in answers:
+            row = _row(schema, answer)
+            for column, blob, name in _files(answer):
+                row[column] = name
+                if name not in written:
+                    with storage.open_blob(blob) as stream:
+                        archive.writestr(zipfile.ZipInfo(name), stream.read())
+                    written.add(name)
+            rows.append(row)
+        archive.writestr(zipfile.ZipInfo(TABLE), _table(schema, rows))
+    return packed
+
+
+def _files(answer: Answer) -> Iterator[tuple[str, str, str]]:
+    """Yield column, blob and the name in the archive: the same bytes are packed once."""
+    for column, file in answer.files.items():
+        ending = PurePosixPath(file["name"]).suffix.lower()
+        yield column, file["blob"], f"{column}/{file['sha256'][:32]}{ending}"
+
+
+def _row(schema: Schema, answer: Answer) -> dict[str, str | None]:
+    label = schema.role("label")
+    row = {name: _text(answer.inputs.get(name)) for name in schema.names}
+    return row if label is None else row | {label.name: answer.label}
+
+
+def _text(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _table(schema: Schema, rows: Sequence[dict[str, str | None]]) -> bytes:
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(schema.names, pl.String))
+    kept = [column.name for column in schema.columns if _is_used(column, frame)]
+    return frame.select(kept).write_csv().encode()
+
+
+def _is_used(column: Column, frame: pl.DataFrame) -> bool:
+    return column.required or column.role == "label" or frame[column.name].null_count() < len(frame)
