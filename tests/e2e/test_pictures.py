@@ -78,6 +78,27 @@ def test_a_question_about_a_picture_is_answered_followed_up_and_corrected(
     expect(page.get_by_text("It counts as a new label.")).to_be_visible()
     expect(page.locator("article")).to_have_count(2)
 
+    page.get_by_role("link", name="Table of questions").click()
+    folder = tmp_path / "folder.zip"
+    with zipfile.ZipFile(folder, "w") as archive:
+        for file in pictures_of(vqa, tmp_path, 3):
+            archive.write(file, file.name)
+    page.get_by_label("Pictures", exact=True).set_input_files(folder)
+    page.get_by_label("Questions", exact=True).fill("Is there a circle?\nHow many squares?")
+    page.get_by_role("button", name="Ask them all").click()
+    page.get_by_role("link", name="By picture").click(timeout=LONG_MS)
+    expect(page.get_by_role("columnheader", name="How many squares?")).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    lines = Path(download.value.path()).read_text("utf-8").splitlines()
+    assert lines[0] == "picture,Is there a circle?,How many squares?"
+
+    page.goto("/answers/?solution=vqa")
+    page.get_by_role("button", name="Make a dataset of 1 label").click()
+    page.get_by_role("link", name="Open the result").first.click(timeout=LONG_MS)
+    page.wait_for_url(re.compile("/datasets/versions/"))
+
 
 def test_a_casting_is_inspected_and_boxes_follow_the_limit(
     alice_page: Page, tmp_path: Path
