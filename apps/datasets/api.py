@@ -220,7 +220,7 @@ class DatasetVersionViewSet(LabelActions, ReadOnlyModelViewSet[DatasetVersion]):
     parser_classes = (JSONParser,)
     actions_needed: ClassVar = {
         "GET": "datasets.view", "mapping": "datasets.upload", "freeze": "datasets.label",
-        "export": "results.download", "boxes": "datasets.view",
+        "export": "results.download", "save_boxes": "datasets.label",
     }  # fmt: skip
     filterset_fields: ClassVar = ["dataset", "state"]
 

@@ -12,7 +12,6 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from apps.accounts.policies import require
 from apps.datasets import labelling, labels
 from apps.datasets.label_export import export_of
 
@@ -59,24 +58,26 @@ class SavedSerializer(serializers.Serializer[Any]):
 class LabelActions:
     """What a viewset of versions offers where boxes can be drawn."""
 
-    @extend_schema(methods=["get"], responses=DrawnSerializer)
+    @extend_schema(responses=DrawnSerializer)
+    @action(detail=True, methods=["get"], url_path=r"rows/(?P<row>[0-9]{1,9})/boxes")
+    def boxes(self, request: Request, pk: str, row: str) -> Response:
+        """Tell the boxes of a picture."""
+        version: DatasetVersion = self.get_object()  # type: ignore[attr-defined]
+        column, values = _picture(version, int(row))
+        return Response(labels.drawn_on(version, column, values).to_json())
+
     @extend_schema(
-        methods=["put"],
         request=SavedSerializer,
         responses={
             200: DrawnSerializer,
             409: OpenApiResponse(OpenApiTypes.OBJECT, "Somebody else has saved meanwhile."),
         },
     )
-    @action(detail=True, methods=["get", "put"], url_path=r"rows/(?P<row>[0-9]{1,9})/boxes")
-    def boxes(self, request: Request, pk: str, row: str) -> Response:
-        """Tell the boxes of a picture, or save them beside the frozen table."""
+    @boxes.mapping.put
+    def save_boxes(self, request: Request, pk: str, row: str) -> Response:
+        """Save the boxes of a picture beside the frozen table."""
         version: DatasetVersion = self.get_object()  # type: ignore[attr-defined]
-        if request.method == "PUT":
-            require(request.user, "datasets.label", version)
         column, values = _picture(version, int(row))
-        if request.method != "PUT":
-            return Response(labels.drawn_on(version, column, values).to_json())
         told = request.data if isinstance(request.data, dict) else {}
         revision = serializers.IntegerField(min_value=0).run_validation(told.get("revision"))
         saved = labelling.save_boxes(
