@@ -93,7 +93,7 @@ class Weld(Solution[WeldOptions]):
         """Cut by time."""
         from tests.dummy_solution.training import split
 
-        return split(batch, options)
+        return split(batch)
 
     def train(self, data: Split, options: WeldOptions, run: Run, out: Path) -> Trained:
         """Fit by gradient descent."""
@@ -130,7 +130,7 @@ class Weld(Solution[WeldOptions]):
         """Name each input's part in the log-odds."""
         from tests.dummy_solution.scoring import explain
 
-        return explain(predictor, rows, batch)
+        return explain(predictor, rows, batch, run)
 
     def demo(self) -> Path:
         """Return welds of `tests/dummy_solution/demo/make.py`."""

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ml_core.errors import ModelError
+from ml_core.evaluate import metrics
 from ml_core.runtime.session import Session
 from ml_core.tracking.run import NullRun, Run, stop_if_cancelled
 from solutions.api import Device, Options, Predictions, Predictor, TableBatch
@@ -33,7 +34,10 @@ class WeldPredictor:
             raise ModelError(message) from error
 
     def predict(
-        self, batch: TableBatch, run: Run = NullRun(), settings: Options | None = None
+        self,
+        batch: TableBatch,
+        run: Run = NullRun(),
+        settings: Options | None = None,
     ) -> Predictions:
         """Score the targets."""
         stop_if_cancelled(run)
@@ -54,8 +58,6 @@ class WeldPredictor:
 
 def figures(predictions: Predictions, batch: TableBatch) -> Mapping[str, float]:
     """Measure where the outcome is known; say nothing where it is not."""
-    from ml_core.evaluate import metrics
-
     known = batch.targets["failed"].is_not_null().to_numpy()
     label = batch.targets["failed"].to_numpy()[known]
     score = predictions.frame["score"].to_numpy()[known]
@@ -86,9 +88,13 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
     )
 
 
-def explain(predictor: Predictor, rows: Sequence[int], batch: TableBatch) -> Mapping[int, Report]:
+def explain(
+    predictor: Predictor, rows: Sequence[int], batch: TableBatch, run: Run
+) -> Mapping[int, Report]:
     """Set each input to its mean in turn, and see what the log-odds lose."""
-    assert isinstance(predictor, WeldPredictor)
+    if not isinstance(predictor, WeldPredictor):
+        raise TypeError(f"The predictor must be one of welds. Got {type(predictor).__name__}.")
+    stop_if_cancelled(run)
     table = features(batch)
     return {row: Report((_reasons(predictor, table[row], table.mean(axis=0)),)) for row in rows}
 

@@ -45,7 +45,7 @@ def untouched(batch: TableBatch) -> list[Issue]:
     ]
 
 
-def split(batch: TableBatch, options: WeldOptions) -> Split:
+def split(batch: TableBatch) -> Split:
     """Cut the pulled welds by time."""
     frame = batch.targets.filter(pl.col("failed").is_not_null()).sort("time", maintain_order=True)
     if frame.is_empty():
