@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 FAST := not e2e and not services and not slow and not gpu and not cudasim
 
-.PHONY: help run test test-servers check fast bench test-cudasim test-nojit test-gpu lock new-solution format setup setup-dev
+.PHONY: help run test test-servers check fast bench test-cudasim test-nojit test-gpu lock new-solution pictures format setup setup-dev
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ test-nojit: ## Run the kernels uncompiled, so that coverage sees inside
 
 test-gpu: ## Run the tests that need a GPU
 	.venv/bin/pytest -q -m gpu tests
+
+pictures: setup-dev ## Do the tutorials in a browser, and write docs/pictures
+	.venv/bin/pytest -q tests/e2e/test_tutorials.py
+	@$(PY) scripts/pictures.py
 
 new-solution: ## Begin a solution that passes the kit: make new-solution NAME=weld
 	@$(PY) scripts/new_solution.py "$(NAME)"
