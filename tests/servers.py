@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def postgres_server(folder: Path) -> Iterator[str]:
         wait_for("PostgreSQL", lambda: _answers(address), 30)
         yield address
     finally:
-        server.send_signal(2)  # ends sessions at once, and then itself
+        server.send_signal(signal.SIGINT)  # ends sessions at once, and then itself
         server.wait(20)
 
 
@@ -104,6 +105,7 @@ def _answers(address: str) -> bool:
 
 def main(command: list[str]) -> int:
     """Run a command between the two servers and return its status."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers end with it
     folder = Path(tempfile.mkdtemp(prefix="assay-servers-"))
     try:
         with postgres_server(folder) as postgres, redis_server(folder) as redis:

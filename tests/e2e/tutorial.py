@@ -60,6 +60,8 @@ class Tutorial:
         for act in acts:
             if name := act["press"]:
                 _find(page, name).click()
+                page.wait_for_timeout(500)  # what follows is meant on the page that comes
+                page.wait_for_load_state("load")
             elif words := act["see"]:
                 expect(page.get_by_text(words).locator("visible=true").first).to_be_visible(
                     timeout=LONG_MS
