@@ -39,18 +39,17 @@ def count_new(policy: Policy, version: DatasetVersion | None) -> int:
     if rows is None or policy.counted.get("pair") != pair:
         rows = _new_rows(policy, version)
         policy.counted = {"pair": pair, "rows": rows}
-    policy.n_new_labels = rows + corrections_since(policy)
+    policy.n_new_labels = rows + _corrected(policy)
     policy.counted_at = timezone.now()
     policy.save(update_fields=["counted", "n_new_labels", "counted_at"])
     return policy.n_new_labels
 
 
-def corrections_since(policy: Policy) -> int:
+def _corrected(policy: Policy) -> int:
     """Count what people have corrected since the base of a policy."""
-    count = getattr(answers, "count_labels_since", None)
-    if count is None:
-        return 0
-    return int(count(solution=policy.solution, team=policy.team, since=policy.base_at))
+    return answers.count_labels_since(
+        solution=policy.solution, team=policy.team, since=policy.base_at
+    )
 
 
 def _new_rows(policy: Policy, version: DatasetVersion | None) -> int:

@@ -208,7 +208,7 @@ def test_corrections_count_as_labels(people, monkeypatch):
         asked.update(solution=solution, team=team, since=since)
         return 3
 
-    monkeypatch.setattr(answers, "count_labels_since", count, raising=False)
+    monkeypatch.setattr(answers, "count_labels_since", count)
 
     [run] = run_due()
 
@@ -254,7 +254,7 @@ def test_corrections_alone_train_no_second_time_and_the_page_says_why(
 ):
     """They are no data until somebody makes a version of them."""
     policy = policy_of(people, trigger="labels", n_labels=3)
-    monkeypatch.setattr(answers, "count_labels_since", lambda **_: 3, raising=False)
+    monkeypatch.setattr(answers, "count_labels_since", lambda **_: 3)
     run_due()
     run_jobs()
 
