@@ -27,6 +27,7 @@ GATE = ("metric", "min_gain", "must_be_sure", "outcome")
 PREVIEW = {
     "hx-get": reverse_lazy("schedules:preview"),
     "hx-target": "#preview",
+    "hx-swap": "outerHTML",
     "hx-include": "#id_cron, #id_zone",
 }
 WINDOWS = [("", "All of it"), ("days", "Its last days"), ("rows", "Its last rows, by time")]
