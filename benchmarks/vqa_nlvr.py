@@ -92,6 +92,7 @@ def main() -> None:
         return
     options = solution.options(
         minutes=args.minutes, epochs=args.epochs, image_size=128, pictures_per_step=32, lr=1e-3,
+        among=True,
         text_encoder=args.text_encoder,
     )  # fmt: skip
     cut = split_of(folder, args.train, args.test, args.seed)

@@ -1,7 +1,8 @@
 """Questions about drawn scenes with beeps: what carries over to what was never met in training.
 
     .venv/bin/python benchmarks/vqa_scenes.py [--pictures 5000] [--minutes 10] [--epochs 20]
-        [--picture-encoder own] [--text-encoder own] [--seed 0] [--name vqa_scenes] [--json OUT]
+        [--picture-encoder own] [--text-encoder own] [--among] [--seed 0] [--name vqa_scenes]
+        [--json OUT]
 
 Trained on scenes of the project's generator, then measured on three fresh sets: as in training,
 with pairs of colour and shape that no picture and no question of the training had, and in wordings
@@ -110,6 +111,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--picture-encoder", default="own")
     parser.add_argument("--text-encoder", default="own")
+    parser.add_argument("--among", action="store_true", help="words look at each other")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", default="vqa_scenes")
     parser.add_argument("--json", type=Path)
@@ -117,6 +119,7 @@ def main() -> None:
     options = solution.options(
         minutes=args.minutes, epochs=args.epochs, pictures_per_step=16, test_share=0.01,
         valid_share=0.05, picture_encoder=args.picture_encoder, text_encoder=args.text_encoder,
+        among=args.among,
     )  # fmt: skip
     cut = solution.split(batch_of(args.pictures, args.seed), options, args.seed)
     with tempfile.TemporaryDirectory() as out, ConsoleRun(args.seed) as run:

@@ -5,8 +5,8 @@ tells modalities apart. The words Q ask all of them at once:
 
     A = softmax(Q W_q (K W_k)' / sqrt(width / heads)),   Q' = Q + A (K W_v) W_o,   Q'' = Q' + f(Q')
 
-Before each look the words may look at each other in the same way (K = Q): so "left of" hears where
-both things are, which no mean over words tells.
+Before each look the words may look at each other in the same way (K = Q), so that a word can hear
+what another has found.
 
 Source: Vaswani et al., "Attention is all you need" (NeurIPS 2017), section 3.2; asking another
 modality as in Lu et al., "ViLBERT" (NeurIPS 2019), section 3.1. We depart from both in that the

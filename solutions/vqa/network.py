@@ -39,7 +39,7 @@ class AnswerNetwork(nn.Module):
         self.reader: TextEncoder = _reader(n_words, options)
         self.ear = SoundEncoder(frames, width) if frames else None
         senses = {"picture": width} | ({"sound": width} if frames else {})
-        self.look = CrossModal(width, senses, steps=options.steps, among=True)
+        self.look = CrossModal(width, senses, steps=options.steps, among=options.among)
         self.answer = nn.Sequential(
             nn.Linear(2 * width, 2 * width), nn.GELU(), nn.Linear(2 * width, n_answers)
         )

@@ -58,6 +58,15 @@ class VqaOptions(Options):
         description="How often the words look at the picture.",
         json_schema_extra={"advanced": True},
     )
+    among: bool = Field(
+        default=False,
+        title="Words look at each other",
+        description=(
+            "Before each look at the picture, so that a word may hear what others have found. "
+            "Costs a third more time."
+        ),
+        json_schema_extra={"advanced": True},
+    )
     lr: float = Field(
         2e-3,
         gt=0,

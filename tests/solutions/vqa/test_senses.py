@@ -113,7 +113,7 @@ def test_when_it_listened_is_shown(hearing):
 
 
 def test_a_model_that_learnt_from_no_sounds_says_so(tmp_path):
-    trained(batch_of(20), tmp_path, epochs=1, width=16)
+    trained(batch_of(20), tmp_path, epochs=1, width=16, among=True)
     data = with_sound(tone(500, 1.0), "Is there a red circle?")
 
     told = solution.load(tmp_path, "cpu").predict(data)
