@@ -19,7 +19,7 @@ from django.db import close_old_connections
 from apps.answers.wire import Question, Said
 from apps.catalog.services import solution as find_solution
 from apps.experiments.services import read_options
-from apps.registry.bundles import loaded
+from apps.registry.bundles import MOST_LOADED, loaded
 from apps.registry.models import ModelVersion
 from apps.registry.services import load
 from ml_core.data.complete import complete
@@ -169,7 +169,7 @@ class ModelServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         return request, ("socket", 0)
 
 
-def warm(most: int = 2) -> None:
+def warm(most: int = MOST_LOADED) -> None:
     """Load the newest live models, so that the first question need not wait."""
     for model in ModelVersion.objects.filter(stage="live").order_by("-promoted_at")[:most]:
         try:

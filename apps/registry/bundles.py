@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from apps.registry.models import ModelVersion
     from solutions.api import Predictor
 
-MOST_LOADED = 2
+MOST_LOADED = 4  # one of each solution; asked in turn, none waits to be loaded again
 _BLOCK = 1 << 20
 _loaded: OrderedDict[str, Predictor] = OrderedDict()
 _lock = threading.Lock()

@@ -113,7 +113,7 @@ def test_a_model_is_loaded_once_a_process(people, tmp_path):
 
 
 def test_the_oldest_of_many_loaded_models_is_let_go(people, tmp_path):
-    models = [trained_model(people, tmp_path) for _ in range(3)]
+    models = [trained_model(people, tmp_path) for _ in range(bundles.MOST_LOADED + 1)]
 
     for model in models:
         load(model)
