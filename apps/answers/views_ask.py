@@ -39,8 +39,11 @@ LINES = "application/x-ndjson"
 def ask(request: UserRequest, slug: str) -> Any:
     solution = find_solution(slug)
     follows = _follows(request)
+    # Another question may mean the same picture. Another part never does: without a question the
+    # picture must come anew, or a part would get the verdict of the one before it.
+    again = follows is not None and has_questions(solution.inputs())
     form = AskForm(
-        solution, request.POST or None, request.FILES or None, has_files=bool(follows),
+        solution, request.POST or None, request.FILES or None, has_files=again,
         initial=_kept(follows),
     )  # fmt: skip
     failed: list[Outcome] = []

@@ -98,8 +98,9 @@ function answered(parts: Parts, html: string): void {
   document.querySelector("[data-empty]")?.remove();
   parts.into.prepend(article);
   htmx.process(article);
-  const again = parts.form.querySelector<HTMLElement>("[data-again]");
-  if (again !== null) again.hidden = parts.files === null;
+  for (const part of document.querySelectorAll<HTMLElement>("[data-again], [data-anew]")) {
+    part.hidden = false;
+  }
 }
 
 function take(parts: Parts, line: Line, count: Count): void {

@@ -151,7 +151,35 @@ def test_settings_and_serial_are_kept_for_the_thread(models, people, login, tmp_
     assert answer.settings["limit"] == 0.75
     assert 'value="0.75"' in page
     assert 'value="A-17"' in page
-    assert "meant again" in page
+
+
+def test_a_part_never_gets_the_picture_of_the_one_before_it(models, people, login, tmp_path):
+    picture_model(people, tmp_path)
+    browser = login(people.alice)
+    browser.post(ASK, {"picture": files("a.png"), "part": "A-17"})
+    thread = Answer.objects.get().thread
+
+    page = browser.post(f"{ASK}?thread={thread}", {"part": "B-99"})
+
+    assert page.status_code == 422
+    assert Answer.objects.count() == 1
+
+
+def test_another_question_means_the_same_picture(models, people, login, settings, tmp_path):
+    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.question_solution"]
+    picture_model(people, tmp_path, "question")
+    browser = login(people.alice)
+    place = "/solutions/question/ask/"
+    browser.post(place, {"picture": files("a.png"), "question": "One?"})
+    thread = Answer.objects.get().thread
+
+    page = browser.post(f"{place}?thread={thread}", {"question": "Two?"}, follow=True)
+
+    text = page.content.decode()
+    assert "meant again" in text
+    # The newest stands on top.
+    assert 0 < text.index("Two? yes") < text.index("One? yes")
+    assert {answer.thread for answer in Answer.objects.all()} == {thread}
 
 
 def test_what_was_said_of_a_part_is_found_by_its_serial(models, people, login, tmp_path):
