@@ -44,12 +44,14 @@ def test_a_guest_is_offered_like_one_of_ours(people, login, api):
 
     catalogue = browser.get("/solutions/").content.decode()
     page = browser.get("/solutions/weld/")
+    code = browser.get("/solutions/weld/code/").content.decode()
     upload = browser.get("/datasets/upload/").content.decode()
     schemas = api(people.alice).get("/api/schema/?format=json").json()["components"]["schemas"]
 
     assert "Weld failure" in catalogue
     assert page.status_code == 200
-    assert "/api/v1/solutions/weld/" in page.content.decode()
+    assert "/solutions/weld/code/" in page.content.decode()
+    assert "/api/v1/solutions/weld/" in code
     assert 'value="weld"' in upload
     assert schemas["WeldOptions"]["properties"]
     assert "electrode" in schemas["WeldRow"]["properties"]
