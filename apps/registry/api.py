@@ -122,7 +122,7 @@ class ComparisonSerializer(serializers.Serializer[Any]):
     warning = serializers.CharField(allow_blank=True)
     figures = ComparedFigureSerializer(many=True)
     options = PairSerializer(many=True)
-    data = PairSerializer(many=True)  # type: ignore[assignment]  # a field, as any other
+    learned_from = PairSerializer(many=True)
     scope = PairSerializer(many=True)
 
 
@@ -238,8 +238,8 @@ def _compared(found: comparison.Comparison) -> dict[str, Any]:
         for one in found.figures
     ]
     answer: dict[str, Any] = {"same_test": found.same_test, "warning": found.warning}
-    for name in ("options", "data", "scope"):
-        pairs: list[comparison.Pair] = getattr(found, name)
+    facts = {"options": found.options, "learned_from": found.data, "scope": found.scope}
+    for name, pairs in facts.items():
         answer[name] = [{"name": p.name, "a": p.a, "b": p.b, "differs": p.differs} for p in pairs]
     return dict(plain({**answer, "figures": figures}))
 
