@@ -9,6 +9,7 @@ import pytest
 from apps.accounts.models import Role
 from apps.audit.models import AuditEvent
 from apps.audit.services import record
+from tests.apps.workshop import job_run, trained_model
 from tests.people import make_person
 
 PART = {"HTTP_HX_REQUEST": "true"}
@@ -201,3 +202,27 @@ def test_a_key_reads_its_own_team_alone(people, auditor):
     auditor.key_team_id = people.team.pk
 
     assert AuditEvent.objects.visible_to(auditor).filter(action="x.done").count() == 1
+
+
+@pytest.mark.parametrize("kind", ["job", "run", "dataset", "version", "model"])
+def test_each_thing_links_to_its_history_for_who_may_read_it(
+    people, auditor, login, tmp_path, settings, kind
+):
+    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.tiny_solution"]
+    settings.ASSAY_CACHE_DIR = tmp_path / "cache"
+    model = trained_model(people, tmp_path)
+    version = model.run.dataset_version
+    things = {
+        "job": job_run(people)[0],
+        "run": model.run,
+        "dataset": version.dataset,
+        "version": version,
+        "model": model,
+    }
+    thing = things[kind]
+
+    page = login(auditor).get(thing.get_absolute_url()).content.decode()
+    own = login(people.alice).get(thing.get_absolute_url()).content.decode()
+
+    assert f"thing_type={thing._meta.label_lower}&amp;thing_id={thing.pk}" in page
+    assert "/audit/" not in own
