@@ -25,15 +25,17 @@ if TYPE_CHECKING:
     from apps.datasets.models import DatasetVersion
     from ml_core.data.schema import Column
 
+MOST_SIDE = 1_000_000
+
 
 class BoxSerializer(serializers.Serializer[Any]):
     """A rectangle in pixels of the upright picture, from its upper left corner."""
 
-    label = serializers.CharField(max_length=100)  # type: ignore[assignment]  # a name of DRF's
-    x = serializers.FloatField()
-    y = serializers.FloatField()
-    width = serializers.FloatField()
-    height = serializers.FloatField()
+    label = serializers.RegexField(r"^[^\x00-\x1f]+$", max_length=100)  # type: ignore[assignment]  # a name of DRF's
+    x = serializers.FloatField(min_value=-1, max_value=MOST_SIDE)
+    y = serializers.FloatField(min_value=-1, max_value=MOST_SIDE)
+    width = serializers.FloatField(min_value=0, max_value=MOST_SIDE)
+    height = serializers.FloatField(min_value=0, max_value=MOST_SIDE)
 
 
 class DrawnSerializer(serializers.Serializer[Any]):
@@ -66,13 +68,7 @@ class LabelActions:
         column, values = _picture(version, int(row))
         return Response(labels.drawn_on(version, column, values).to_json())
 
-    @extend_schema(
-        request=SavedSerializer,
-        responses={
-            200: DrawnSerializer,
-            409: OpenApiResponse(OpenApiTypes.OBJECT, "Somebody else has saved meanwhile."),
-        },
-    )
+    @extend_schema(request=SavedSerializer, responses=DrawnSerializer)
     @boxes.mapping.put
     def save_boxes(self, request: Request, pk: str, row: str) -> Response:
         """Save the boxes of a picture beside the frozen table."""
@@ -88,10 +84,7 @@ class LabelActions:
 
     @extend_schema(
         request=None,
-        responses={
-            201: OpenApiResponse(OpenApiTypes.OBJECT, "The new version."),
-            409: OpenApiResponse(OpenApiTypes.OBJECT, "No box was corrected."),
-        },
+        responses={201: OpenApiResponse(OpenApiTypes.OBJECT, "The new version.")},
     )
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, pk: str) -> Response:

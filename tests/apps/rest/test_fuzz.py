@@ -97,7 +97,10 @@ def address_of(path: str):
 def real_parts(path: str, people) -> dict[str, str]:
     """Make the things of Alice's that an address names, by what the test of rights knows."""
     address = address_of(path)
-    made = {part: str(MAKERS[address.key_of(part)](people)) for part in address.keys}
+    makers = {part: MAKERS[address.key_of(part)] for part in address.keys}
+    if address.name in MAKERS:  # one that needs a thing of another kind than its neighbours
+        makers["pk"] = MAKERS[address.name]
+    made = {part: str(make(people)) for part, make in makers.items()}
     return {"id" if part == "pk" else part: value for part, value in made.items()}
 
 
@@ -148,7 +151,9 @@ def test_a_key_of_an_outsider_finds_nothing(path, method, people):
 
     statuses = statuses_of(path, method, key_for(people.charlie, people.other_team), parts)
 
-    assert statuses == {404}
+    # A body that nobody could keep is refused before the thing is looked for.
+    assert 404 in statuses
+    assert statuses <= {400, 404}
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=str)
