@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class CheckSerializer(serializers.Serializer[Any]):
+class HealthCheckSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     is_good = serializers.BooleanField()
     words = serializers.CharField()
@@ -61,7 +61,7 @@ class DiskSerializer(serializers.Serializer[Any]):
 class HealthSerializer(serializers.Serializer[Any]):
     state = serializers.CharField(help_text="good, warning, or bad where the product cannot work.")
     warnings = serializers.ListField(child=serializers.CharField())
-    checks = CheckSerializer(many=True)
+    checks = HealthCheckSerializer(many=True)
     queues = QueueSerializer(many=True)
     processes = ProcessSerializer(many=True)
     disk = DiskSerializer()

@@ -83,6 +83,7 @@ def complete(result: Json, generator: Any, request: Any, public: bool) -> Json: 
     parts["responses"] = {name: _refusal(code, text) for code, (name, text) in REFUSALS.items()}
     parts["headers"] = {name: _header(*about) for name, about in (_LIMITS | _REPLAYED).items()}
     for path, method, operation in operations(result):
+        operation["operationId"] = operation["operationId"].replace(".", "")
         operation["summary"] = operation.get("summary") or _summary(operation)
         if method == "post":
             _add_key(operation)
@@ -141,6 +142,9 @@ def _add_refusals(operation: Json, path: str, method: str) -> None:
     for code in codes:
         place = f"#/components/responses/{REFUSALS[code][0]}"
         operation["responses"].setdefault(code, {"$ref": place})
+    for code, answer in operation["responses"].items():
+        if code >= "400" and "$ref" not in answer:
+            answer["content"] = {"application/problem+json": {"schema": {"$ref": _SCHEMA}}}
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 

@@ -118,6 +118,7 @@ def tiny_solution(settings, tmp_path):
     """A solution that learns in milliseconds, and a storage that is thrown away."""
     settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.tiny_solution"]
     settings.ASSAY_DATA_DIR = tmp_path / "home"
+    settings.ASSAY_DATA_DIR.mkdir()
     settings.ASSAY_CACHE_DIR = tmp_path / "home" / "cache"
 
 

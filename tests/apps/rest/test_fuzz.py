@@ -57,6 +57,7 @@ OPERATIONS = [
 def home(settings, tmp_path):
     settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.tiny_solution"]
     settings.ASSAY_DATA_DIR = tmp_path / "home"
+    settings.ASSAY_DATA_DIR.mkdir()
     settings.ASSAY_CACHE_DIR = tmp_path / "home" / "cache"
     settings.ASSAY_MODELS_SOCKET = str(tmp_path / "models.sock")
 

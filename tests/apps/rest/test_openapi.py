@@ -13,6 +13,11 @@ from apps.rest.examples import EXAMPLES
 from apps.rest.openapi import operations
 
 WRITES = {"post", "put", "patch"}
+# Lists that are cut in another way, each with its reason.
+OTHER_LISTS = {
+    "audit_list": "it grows while it is read, so the next page begins before a number",
+    "audit_checks_list": "only the last ones are told",
+}
 
 
 @pytest.fixture
@@ -125,7 +130,8 @@ def test_a_form_says_which_part_is_a_file(document):
 
 def test_lists_are_cut_alike(document, found):
     for path, method, operation in found:
-        if method != "get" or "200" not in operation["responses"]:
+        is_other = operation["operationId"] in OTHER_LISTS
+        if method != "get" or "200" not in operation["responses"] or is_other:
             continue
         content = operation["responses"]["200"].get("content", {}).get("application/json", {})
         schema = resolved(document, content.get("schema", {}))
