@@ -30,7 +30,7 @@ def _answer(slug: str, inputs: object, output: object) -> dict[str, object]:
     return {
         "id": _ID, "url": f"/answers/{_ID}/", "solution": slug, "model": _OTHER, "thread": _ID,
         "inputs": inputs, "settings": {}, "output": output, "report": [], "seconds": 0.041,
-        "correction": "", "created_at": _AT,
+        "subject": "", "correction": "", "reason": "", "label": None, "created_at": _AT,
     }  # fmt: skip
 
 

@@ -114,11 +114,14 @@ def _name(address: Address) -> str:
 
 
 @pytest.fixture(autouse=True)
-def tiny_solution(settings, tmp_path):
+def tiny_solution(settings, tmp_path, monkeypatch):
     """A solution that learns in milliseconds, and a storage that is thrown away."""
     settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.tiny_solution"]
     settings.ASSAY_DATA_DIR = tmp_path / "home"
     settings.ASSAY_DATA_DIR.mkdir()
+    # A view that lets go of its connection would end the transaction of the test with it.
+    keep = "django.db.backends.base.base.BaseDatabaseWrapper.close_if_unusable_or_obsolete"
+    monkeypatch.setattr(keep, lambda connection: None)
     settings.ASSAY_CACHE_DIR = tmp_path / "home" / "cache"
 
 
