@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "docs" / "tutorials"
 DEMOS = {"castings": "casting/demo/castings.zip", "questions": "vqa/demo/scenes.zip"}
 SAID = {
-    "fraud": ("succeeded", "score", "pr_auc"),
+    "fraud": ("succeeded", "score", "'ap'"),
     "castings": ("succeeded", "label"),
     "questions": ("label", "no"),
 }

@@ -43,9 +43,9 @@ class Tutorial:
 
     @property
     def key_step(self) -> str:
-        """Return the line by which a key is made."""
-        [line] = [line for line in self.text.splitlines() if "**Make key**" in line]
-        return line
+        """Return the paragraph by which a key is made."""
+        [found] = [part for part in self.text.split("\n\n") if "**Make key**" in part]
+        return found
 
     @property
     def script(self) -> str:
@@ -94,11 +94,12 @@ class Tutorial:
 
 
 def _find(page: Page, name: str) -> Locator:
-    """Return what a reader would press: a button, a link, or a fold of that name."""
+    """Return what a reader would press: a button, a link, a fold or a box of that name."""
     exact = re.compile(rf"^\s*{re.escape(name)}\s*$")
     button, link = page.get_by_role("button", name=exact), page.get_by_role("link", name=exact)
     found = button.or_(link).or_(page.locator("summary").filter(has_text=exact))
     pressed = found.or_(page.locator("#content a").filter(has_text=exact))
+    pressed = pressed.or_(page.get_by_role("checkbox", name=exact))
     pressed = pressed.locator("visible=true").first
     expect(pressed, f"to press: {name}").to_be_visible(timeout=LONG_MS)
     return pressed
