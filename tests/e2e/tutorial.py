@@ -19,7 +19,7 @@ from tests.e2e.product import ADMIN_PASSWORD, ROOT
 if TYPE_CHECKING:
     from tests.e2e.product import Product
 
-LONG_MS = 240_000
+LONG_MS = 150_000
 # The order matters: bold before italic, since both begin with a star.
 _ACTS = re.compile(
     r"\*\*(?P<press>[^*]+)\*\*|(?<!\w)\*(?P<see>[^*]+)\*|`(?P<field>[^`=]+) = (?P<value>[^`]+)`"
