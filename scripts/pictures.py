@@ -32,11 +32,12 @@ def keep(source: Path, target: Path) -> int:
 
 
 if __name__ == "__main__":
-    missing = [name for name in WANTED if not (SEEN / f"{name}.png").is_file()]
-    if missing:
-        sys.exit(f"The tests of the tutorials must have run. They left no {', '.join(missing)}.")
     folder = ROOT / "docs" / "pictures"
     folder.mkdir(exist_ok=True)
-    for name, target in WANTED.items():
-        size = keep(SEEN / f"{name}.png", folder / f"{target}.png")
-        sys.stdout.write(f"docs/pictures/{target}.png {size:,} bytes\n")
+    missing = [name for name in WANTED if not (SEEN / f"{name}.png").is_file()]
+    for name in WANTED.keys() - missing:
+        target = folder / f"{WANTED[name]}.png"
+        size = keep(SEEN / f"{name}.png", target)
+        sys.stdout.write(f"{target.relative_to(ROOT)} {size:,} bytes\n")
+    if missing:
+        sys.exit(f"The tests of the tutorials must have run. They left no {', '.join(missing)}.")
