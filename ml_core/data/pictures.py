@@ -68,7 +68,9 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
                 yield image
     except Image.DecompressionBombError as error:
         raise _too_large(name, "far more") from error
-    except UnidentifiedImageError as error:
+    except (UnidentifiedImageError, ImportError) as error:
+        # Ultralytics replaces Pillow's `open` by one that looks for a decoder of HEIF, and fails
+        # with an ImportError where there is none.
         raise _bad(name, "of a known form (JPEG, PNG, WebP, BMP or TIFF)", error) from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise _bad(name, "whole", error) from error

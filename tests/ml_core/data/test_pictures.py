@@ -107,3 +107,12 @@ def test_a_thumbnail_fits_and_keeps_its_form():
 def test_noise_is_always_a_data_error(data):
     with pytest.raises(DataError):
         read_picture(b"\x89PNG\r\n\x1a\n" + data)
+
+
+def test_a_library_that_replaces_pillows_open_changes_no_refusal(monkeypatch):
+    from ultralytics.utils import patches  # noqa: PLC0415  heavy, and replaces it when imported
+
+    monkeypatch.setattr(Image, "open", patches.image_open)
+
+    with pytest.raises(DataError, match="of a known form"):
+        read_picture(b"hello", "no picture")
