@@ -76,7 +76,7 @@ class ModelDetailSerializer(ModelSerializer):
     def get_lineage(self, model: ModelVersion) -> dict[str, Any]:
         return listing.lineage(model)
 
-    @extend_schema_field(OpenApiTypes.UUID)
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_rolls_back_to(self, model: ModelVersion) -> str | None:
         found = stages.previous(model) if model.stage == "live" else None
         return str(found.pk) if found else None
