@@ -18,8 +18,8 @@ from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.experiments.services import require_same
-from apps.inference.services import default_model
-from ml_core.errors import DataError, Issue, ModelError
+from apps.inference.services import model_to_use
+from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
     require(user, "solutions.score")
     if known := _given_before(user, team, token, solution, row, files):
         return known
-    chosen = _model_for(user, team, solution, model)
+    chosen = model_to_use(user, team, solution, model)
     sent = _with_earlier(solution, files, follows)
     question = Question(
         str(chosen.pk),
@@ -100,15 +100,6 @@ def _given_before(
         same_row = found.solution == solution and found.inputs == dict(row)
         require_same(is_same=same_row and same_files)
     return found
-
-
-def _model_for(user: User, team: Team, solution: str, model: ModelVersion | None) -> ModelVersion:
-    chosen = model or default_model(solution, team)
-    require(user, "models.view", chosen)
-    if chosen.solution != solution or chosen.team_id != team.pk:
-        message = f"A model must be of the same team and of {solution}. This one is not."
-        raise ModelError(message)
-    return chosen
 
 
 def _with_earlier(

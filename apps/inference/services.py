@@ -48,9 +48,7 @@ def start_scoring(
     require(user, "datasets.view", version)
     slug = version.dataset.solution
     require_ready(version, slug)
-    chosen = model or default_model(slug, version.team)
-    require(user, "models.view", chosen)
-    _require_match(version, chosen)
+    chosen = model_to_use(user, version.team, slug, model)
     past = _history(version, chosen, history)
     if past is not None:
         require(user, "datasets.view", past)
@@ -97,13 +95,26 @@ def default_model(slug: str, team: Team) -> ModelVersion:
     return found
 
 
-def _require_match(version: DatasetVersion, model: ModelVersion) -> None:
-    if model.team_id != version.team_id or model.solution != version.dataset.solution:
+def model_to_use(user: User, team: Team, slug: str, named: ModelVersion | None) -> ModelVersion:
+    """Return the named model, or the usual one if none is named.
+
+    Who names one must be allowed to see it; the usual one is taken for whoever may score.
+
+    Raises: NotAllowedError, Http404: without the right. ModelError: if there is none, or it is of
+        another team or solution.
+    """
+    if named is None:
+        usual = default_model(slug, team)
+        require(user, "solutions.score", usual)
+        return usual
+    require(user, "models.view", named)
+    if named.team_id != team.pk or named.solution != slug:
         message = (
-            f"A model must be of the same team and solution as the data. {model} is of another. "
+            f"A model must be of the same team and of {slug}. {named} is of another. "
             "Choose another model."
         )
         raise ModelError(message)
+    return named
 
 
 def _history(

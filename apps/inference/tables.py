@@ -18,14 +18,14 @@ from apps.datasets import services as datasets
 from apps.datasets import storage
 from apps.experiments.services import require_same
 from apps.inference.models import Prediction
-from apps.inference.services import begin, checked_settings, default_model
+from apps.inference.services import begin, checked_settings, model_to_use
 from ml_core.data.archive import MOST_MEMBER_BYTES, members_of, open_archive
 from ml_core.data.mapping import suggest
 from ml_core.data.media import ZipMedia
 from ml_core.data.pictures import ENDINGS
 from ml_core.data.read import sniff
 from ml_core.data.schema import Schema
-from ml_core.errors import DataError, Issue, ModelError
+from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -115,11 +115,7 @@ def start_table(  # noqa: PLR0913  who, of what, which pictures and questions, w
     require(user, "datasets.upload")
     if known := _given_before(user, team, token, solution):
         return known
-    chosen = model or default_model(solution, team)
-    require(user, "models.view", chosen)
-    if chosen.solution != solution or chosen.team_id != team.pk:
-        message = f"A model must be of the same team and of {solution}. This one is not."
-        raise ModelError(message)
+    chosen = model_to_use(user, team, solution, model)
     said = checked_settings(solution, settings or {})
     packed = _packed(blob, filename, questions, find_solution(solution).inputs())
     stem = PurePosixPath(filename).stem or "pictures"

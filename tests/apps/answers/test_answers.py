@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.accounts.services import make_key
 from apps.answers.models import Answer
 from apps.audit.models import AuditEvent
 from tests.apps.workshop import trained_model
@@ -35,6 +36,22 @@ def test_a_wrong_value_is_named_and_nothing_is_kept(models, people, login, tmp_p
     assert page.status_code == 422
     assert "must be" in page.content.decode()
     assert not Answer.objects.exists()
+
+
+def test_a_key_that_may_score_needs_no_right_to_see_models(models, people, client, tmp_path):
+    model = trained_model(people, tmp_path)
+    key = make_key(
+        user=people.alice, team=people.team, name="k", scopes=["solutions.score"], days=1
+    )[1]
+    asked = {"HTTP_AUTHORIZATION": f"Bearer {key}", "content_type": "application/json"}
+    address = "/api/v1/solutions/tiny/answers/"
+
+    usual = client.post(address, {"row": ROW}, **asked)
+    named = client.post(address, {"row": ROW, "model": str(model.pk)}, **asked)
+
+    assert usual.status_code == 201
+    assert usual.json()["model"] == str(model.pk)
+    assert named.status_code in {403, 404, 422}
 
 
 def test_a_program_asks_and_the_same_key_asks_once(models, people, api, tmp_path):
