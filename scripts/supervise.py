@@ -174,9 +174,15 @@ def _state_of_code() -> str:
 def is_answering() -> bool:
     """Tell whether the web process serves."""
     host = "127.0.0.1" if HOST in {"0.0.0.0", "::"} else HOST  # noqa: S104  compared, not bound
+    # As a proxy would ask: with ASSAY_HTTPS it would lead to a port that is not ours.
+    asked = urllib.request.Request(
+        f"http://{host}:{PORT}/healthz", headers={"X-Forwarded-Proto": "https"}
+    )
     try:
-        with urllib.request.urlopen(f"http://{host}:{PORT}/healthz", timeout=1) as answer:
+        with urllib.request.urlopen(asked, timeout=1) as answer:  # noqa: S310  as above
             return bool(answer.status == 200)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code < 500  # it answers, to other names than this one
     except (urllib.error.URLError, OSError):
         return False
 
