@@ -21,6 +21,7 @@ from django.db import DatabaseError
 from django.db.models import F
 
 from apps.jobs import presence
+from apps.jobs.deafness import Hearing
 from apps.jobs.models import Job, State
 from apps.jobs.names import worker_name
 from apps.jobs.reaper import keep_reaping, reap_once
@@ -57,7 +58,7 @@ def start_reaper_in_worker(**_: Any) -> None:
     Not as a Celery task: long jobs may occupy every process of the pool.
     """
     reap_once(resend_after_s=2)  # what the worker before this one had taken, and not begun
-    _start("reaper", keep_reaping, _stop)
+    _start("reaper", keep_reaping, _stop, Hearing())
 
 
 @worker_shutting_down.connect

@@ -19,6 +19,8 @@ from apps.jobs.services import dispatch
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from apps.jobs.deafness import Hearing
+
 MOST_PATIENT_S = 300.0
 _log = structlog.get_logger("assay.jobs")
 # A worker forks while the reaper's thread may hold locks of the database library, which would
@@ -92,19 +94,26 @@ def _move(job: Job, **fields: Any) -> int:
     return held.filter(lease_until__lt=timezone.now()).update(lease_until=None, **fields)
 
 
-def keep_reaping(stop: threading.Event) -> None:
-    """Reap every few seconds until told to stop."""
+def keep_reaping(stop: threading.Event, hearing: Hearing | None = None) -> None:
+    """Reap every few seconds until told to stop; end this process if it hears nothing."""
     while not stop.wait(settings.ASSAY_JOB_REAP_S):
-        reap_once()
+        if reap_once(hearing=hearing):
+            _log.error("worker hears no messages", then="it ends, and another begins")
+            os._exit(1)  # an orderly stop would wait for the pool, which is what hangs
 
 
-def reap_once(*, resend_after_s: float | None = None) -> None:
-    """Reap, and leave no connection open that a forked child could inherit."""
+def reap_once(*, resend_after_s: float | None = None, hearing: Hearing | None = None) -> bool:
+    """Reap, and leave no connection open that a forked child could inherit.
+
+    Returns whether this worker has lost its hearing.
+    """
     with _round:
         try:
             presence.tell()
             reap(resend_after_s=resend_after_s)
+            return hearing is not None and hearing.is_lost()
         except DatabaseError as error:
             _log.warning("reaper could not read", error=str(error))
+            return False
         finally:
             connection.close()

@@ -70,6 +70,24 @@ def test_a_process_that_a_job_has_blown_up_gives_its_memory_back() -> None:
         wait_for("Other processes", lambda: not before & {p.pid for p in product.pool()}, 30)
 
 
+def test_a_worker_whose_idle_processes_were_killed_works_again() -> None:
+    """They may take the lock of the worker's own queue along; then it begins anew."""
+    soon = {"ASSAY_JOB_REAP_S": "1", "ASSAY_JOB_DEAF_S": "4", "ASSAY_JOB_LOST_S": "3"}
+    soon["ASSAY_BROKER_URL"] = ""
+    with (
+        tempfile.TemporaryDirectory(prefix="assay-deaf-") as home,
+        Product(Path(home), soon) as product,
+    ):
+        rest = Rest(product.url, product.make_key(ADMIN))
+        make_payments(20, 20).write_parquet(Path(home) / "few.parquet")
+
+        for _ in range(3):
+            for process in product.pool():
+                process.kill()
+
+        assert rest.bring(Path(home) / "few.parquet")
+
+
 def test_stopping_the_product_leaves_no_process_behind() -> None:
     with tempfile.TemporaryDirectory(prefix="assay-stop-") as home, Product(Path(home)) as product:
         assert product.part("web")
