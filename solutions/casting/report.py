@@ -49,6 +49,13 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
     return Report(blocks)
 
 
+# Said of a pass.
+NOTHING = (
+    "No defect is sure enough to count. A pass is as sure as passes were when the model was "
+    "measured: the share of pictures without a defect among those that passed."
+)
+
+
 def explain(
     predictor: Predictor,
     rows: Sequence[int],
@@ -82,7 +89,7 @@ def _blocks(told: Mapping[str, Any], one: TableBatch, settings: CastingSettings)
     ]
     if sizes := _sizes(regions, settings):
         blocks.append(sizes)
-    words = told["rule"] or "No defect is sure enough to count."
+    words = told["rule"] or NOTHING
     is_usual = settings == CastingSettings()
     title = f"By the {'usual' if is_usual else 'chosen'} limits: {told['label']}"
     return [Text(title, words, tone=VERDICTS[told["label"]]), *blocks]

@@ -38,10 +38,14 @@ class Defect:
 
 
 class Preparation(bundle.Preparation):
-    """The classes in the order of the network's outputs, and the side of its square in pixels."""
+    """The classes in the order of the network's outputs, and the side of its square in pixels.
+
+    `clean_share` is how many of the pictures on which nothing was found show nothing indeed.
+    """
 
     classes: tuple[str, ...]
     side: int
+    clean_share: float = 1.0
 
 
 class CastingPredictor:
@@ -50,6 +54,7 @@ class CastingPredictor:
     def __init__(self, folder: Path, device: Device, file: str = "model.onnx") -> None:
         prepared = Preparation.load(folder)
         self.classes, self.side = prepared.classes, prepared.side
+        self.clean_share = prepared.clean_share
         self.session = Session(folder / file, device, threads=2)
         # Who draws what was found asks again for the picture that was just inspected.
         self._last: tuple[bytes, list[Defect]] = (b"", [])
@@ -67,7 +72,7 @@ class CastingPredictor:
         for done, name in enumerate(names, 1):
             stop_if_cancelled(run)
             # One at a time: what else is in a batch may change the last digit of a sum.
-            rows.append(_row(self._inspect(batch.media, name), chosen))
+            rows.append(_row(self._inspect(batch.media, name), chosen, self.clean_share))
             run.progress(done, len(names), "pictures")
         schema: dict[str, Any] = {
             **Predictions.CORE,
@@ -100,13 +105,14 @@ class CastingPredictor:
         ]  # fmt: skip
 
 
-def _row(defects: list[Defect], settings: CastingSettings) -> dict[str, Any]:
+def _row(defects: list[Defect], settings: CastingSettings, clean_share: float) -> dict[str, Any]:
+    """Judge one picture. A pass is as sure as passes were, when the model was measured."""
     label, rule = verdict(defects, settings)
     score = max((d.confidence for d in defects), default=0.0)
     return {
         "score": score,
         "label": label,
-        "confidence": 1 - score if label == PASS else score,
+        "confidence": min(1 - score, clean_share) if label == PASS else score,
         "alert": label != PASS,
         "rule": rule,
         "n_found": sum(d.confidence >= settings.review_from for d in defects),

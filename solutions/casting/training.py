@@ -19,6 +19,7 @@ from solutions.bundle import write_card
 from solutions.casting.card import LIMITS, PURPOSE
 from solutions.casting.decoding import decode
 from solutions.casting.lesson import Lesson, changed, lesson_of
+from solutions.casting.limits import PASS
 from solutions.casting.measures import average_precisions, by_class
 from solutions.casting.network import Detector, freeze, loss_of
 from solutions.casting.quantise import quantised
@@ -59,12 +60,16 @@ def train(
     run.log(f"Best after epoch {history.best_epoch}; ended by {history.stopped}.")
     run.stage("exporting")
     parity = _export(network, valid, out)
-    Preparation(classes=tuple(classes), side=side).save(out)
+    prepared = Preparation(classes=tuple(classes), side=side)
+    prepared.save(out)
+    prepared = prepared.model_copy(update={"clean_share": _clean_share(out, data.valid)})
+    prepared.save(out)
     run.stage("measuring")
     metrics, variants = _measured(solution, data, out, lesson, options)
     write_card(
         out, purpose=PURPOSE, limits=LIMITS, rows="pictures", data=data, options=options,
         metrics=metrics, parity=parity, seed=run.seed, classes=classes, variants=variants,
+        clean_share_of_passes=prepared.clean_share,
     )  # fmt: skip
     for name, value in metrics.items():
         run.metric(name, value)
@@ -139,6 +144,16 @@ def valid_map50(network: Detector, lesson: Lesson) -> float:
 
 def _names(kinds: NDArray[Any]) -> list[str]:
     return [str(int(kind)) for kind in kinds]
+
+
+def _clean_share(out: Path, valid: TableBatch) -> float:
+    """Return the share of pictures without a defect among those that pass by the usual limits.
+
+    One of each kind is counted in, so that few pictures promise little (Laplace's rule).
+    """
+    passed = CastingPredictor(out, "cpu").predict(valid).frame["label"] == PASS
+    is_clean = valid.targets["boxes"].filter(passed) == "[]"
+    return (int(is_clean.sum()) + 1) / (len(is_clean) + 2)
 
 
 def _export(network: Detector, lesson: Lesson, out: Path) -> float:

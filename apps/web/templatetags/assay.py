@@ -31,6 +31,7 @@ register = template.Library()
 ABSENT = "\N{EN DASH}"
 ICONS = "src/generated/icons.svg"
 _FORMAT = re.compile(r"[+]?[,_]?(\.\d{1,2})?[defgs%]?")
+MOST_OPAQUE = 0.6  # of the warmest cell; what lies below stays to be seen
 _BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -288,7 +289,7 @@ def heat_cells(block: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "x": f"{column * width:.2f}", "y": f"{row * height:.2f}", "width": f"{width:.2f}",
-            "height": f"{height:.2f}", "opacity": f"{0.75 * heat:.3f}",
+            "height": f"{height:.2f}", "opacity": f"{MOST_OPAQUE * heat**2:.3f}",
         }
         for row, cells in enumerate(rows)
         for column, heat in enumerate(cells)

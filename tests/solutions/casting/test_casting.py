@@ -25,7 +25,7 @@ from solutions.casting.measures import average_precisions, figures
 from solutions.casting.options import CastingOptions, CastingSettings
 from solutions.casting.report import explain
 from solutions.casting.schema import CLASSES, SCHEMA
-from solutions.casting.scoring import Defect
+from solutions.casting.scoring import Defect, _row
 from solutions.casting.simulate import castings
 
 
@@ -184,3 +184,15 @@ def test_a_verdict_is_told_by_the_limits_that_were_chosen_with_sizes_in_mm(tmp_p
     sizes = {block.title: block for block in chosen.blocks}["Sizes"]
     assert sizes.columns[1] == "Longer side (mm)"
     assert sizes.rows[0][1] == max(defect().width, defect().height) * 0.5
+
+
+def test_a_pass_is_no_surer_than_passes_were_when_the_model_was_measured():
+    settings = CastingSettings()
+
+    sure = _row([], settings, clean_share=0.25)
+    doubted = _row([Defect("crack", 0.2, 0, 0, 5, 5)], settings, clean_share=0.9)
+    failed = _row([Defect("crack", 0.7, 0, 0, 5, 5)], settings, clean_share=0.25)
+
+    assert (sure["label"], sure["confidence"]) == ("pass", 0.25)
+    assert (doubted["label"], doubted["confidence"]) == ("pass", 0.8)
+    assert (failed["label"], failed["confidence"]) == ("fail", 0.7)
