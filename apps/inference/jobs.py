@@ -188,9 +188,11 @@ def _measured(
 ) -> dict[str, Any]:
     """Measure against labels, if there are any that the model has not learned from."""
     label = solution.inputs().role("label")
-    run = prediction.model.run
-    seen = run is not None and run.data_sha256 == prediction.dataset_version.sha256
-    if label is None or seen or rows.batch.targets[label.name].null_count() == len(rows.batch):
+    if (
+        label is None
+        or prediction.was_learned_from
+        or rows.batch.targets[label.name].null_count() == len(rows.batch)
+    ):
         return {}
     try:
         return dict(plain(solution.evaluate(predictions, rows.batch)))

@@ -68,6 +68,18 @@ class Prediction(TeamOwned):
     def rows_per_second(self) -> float | None:
         return self.n_rows / self.seconds if self.seconds else None
 
+    @property
+    def was_learned_from(self) -> bool:
+        """Tell whether the model has learned from these rows, or from the same uploaded file.
+
+        A version of corrected boxes has another table, and the pictures of the version before.
+        """
+        run, version = self.model.run, self.dataset_version
+        if run is None:
+            return False
+        same_file = run.dataset_version.source_blob == version.source_blob
+        return run.data_sha256 == version.sha256 or (same_file and bool(version.source_blob))
+
     def column_of(self, **wanted: Any) -> dict[str, Any] | None:
         """Return the first input column with these properties, such as `kind="time"`."""
         matches = (c for c in self.columns if all(c.get(k) == v for k, v in wanted.items()))

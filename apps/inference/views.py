@@ -97,11 +97,9 @@ def result(request: UserRequest, prediction_id: uuid.UUID) -> HttpResponse:
     if request.htmx and not request.htmx.history_restore_request:  # type: ignore[attr-defined]
         return render(request, "inference/_rows.html", context)
     ResultTable(prediction).warm()
-    run = prediction.model.run
     context |= {
         "figures": compared(prediction.solution, prediction.metrics, {}),
-        "was_learned_from": run is not None
-        and run.data_sha256 == prediction.dataset_version.sha256,
+        "was_learned_from": prediction.was_learned_from,
         "may_download": can(request.user, "results.download", prediction),
         "has_questions": all(prediction.column_of(kind=kind) for kind in ("image", "text")),
     }

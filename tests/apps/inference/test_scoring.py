@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from apps.audit.models import AuditEvent
 from apps.datasets import storage
+from apps.datasets.models import DatasetVersion
 from apps.inference import jobs
 from apps.inference.models import Explanation, Prediction
 from apps.inference.services import default_model, end, start_scoring
@@ -102,6 +103,24 @@ def test_data_that_the_model_learned_from_is_not_measured(people, tmp_path, run_
     run_jobs()
 
     prediction.refresh_from_db()
+    assert prediction.state == "succeeded"
+    assert prediction.metrics == {}
+
+
+def test_other_rows_of_the_file_that_the_model_learned_from_are_not_measured(
+    people, tmp_path, run_jobs
+):
+    learned = ready_version(people)
+    model = trained_model(people, tmp_path, learned)
+    corrected = ready_version(people, payments(300, seed=1, day=1))
+    DatasetVersion.objects.filter(pk=corrected.pk).update(source_blob=learned.source_blob)
+    corrected.refresh_from_db()
+
+    prediction = start_scoring(user=people.alice, version=corrected, model=model)
+    run_jobs()
+    prediction.refresh_from_db()
+
+    assert prediction.was_learned_from
     assert prediction.state == "succeeded"
     assert prediction.metrics == {}
 
