@@ -65,13 +65,6 @@ def tell() -> None:
         Process.objects.filter(seen_at__lt=now - FORGET_AFTER).delete()
 
 
-def own_row() -> Process | None:
-    """Return what this process has last told of itself, if it tells anything."""
-    if _self is None or _self.pid != os.getpid():
-        return None
-    return Process.objects.filter(name=worker_name(_self.pid)).first()
-
-
 def leave() -> None:
     """Take the row along at a planned stop."""
     global _self

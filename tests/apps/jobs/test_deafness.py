@@ -1,31 +1,25 @@
-"""A worker that is idle for long beside waiting work has lost its hearing."""
+"""A worker that takes messages and works on none, for long, has lost its hearing."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
+from celery.worker import state
 
-from apps.jobs import deafness, presence
-from apps.jobs.models import Job, State
+from apps.jobs import deafness
 
 
 @pytest.fixture
-def clock(monkeypatch, db):
-    monkeypatch.setattr(presence, "_self", None)
-    presence.begin("worker", ["cpu"])
-    presence.tell()
+def clock(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(deafness.time, "monotonic", lambda: now[0])
     return now
 
 
-def waiting(people, queue="cpu", age_s=300):
-    return Job.objects.create(
-        kind="k", title="t", team=people.team, queue=queue,
-        created_at=timezone.now() - timedelta(seconds=age_s),
-    )  # fmt: skip
+@pytest.fixture
+def taken(monkeypatch):
+    monkeypatch.setattr(state, "reserved_requests", {"a message"})
+    monkeypatch.setattr(state, "active_requests", set())
+    return state
 
 
 def told(hearing, clock):
@@ -35,41 +29,29 @@ def told(hearing, clock):
     return first, hearing.is_lost()
 
 
-def test_it_is_deaf_if_work_waits_and_nothing_is_done(clock, people):
-    waiting(people)
-
+def test_it_is_deaf_if_what_it_took_lies_untouched(clock, taken):
     assert told(deafness.Hearing(), clock) == (False, True)
 
 
-@pytest.mark.parametrize("more", [{"queue": "gpu"}, {"age_s": 10}])
-def test_work_of_others_and_new_work_say_nothing(clock, people, more):
-    waiting(people, **more)
+def test_one_that_works_on_anything_is_not_deaf(clock, taken):
+    taken.active_requests.add("another message")
 
     assert told(deafness.Hearing(), clock) == (False, False)
 
 
-def test_a_busy_worker_is_not_deaf(clock, people):
-    waiting(people)
-    name = presence.own_row().pool[0]
-    Job.objects.create(kind="k", title="t", team=people.team, state=State.RUNNING, worker=name)
+def test_one_that_was_given_nothing_is_not_deaf(clock, taken):
+    taken.reserved_requests.clear()
 
     assert told(deafness.Hearing(), clock) == (False, False)
 
 
-def test_one_that_did_something_between_is_not_deaf(clock, people):
-    hearing, job = deafness.Hearing(), waiting(people)
+def test_one_that_did_something_between_is_not_deaf(clock, taken):
+    hearing = deafness.Hearing()
 
     assert not hearing.is_lost()
     clock[0] += 40
-    Job.objects.filter(pk=job.pk).update(state=State.SUCCEEDED)
+    taken.active_requests.add("a message")
     assert not hearing.is_lost()
-    waiting(people)
+    taken.active_requests.clear()
     clock[0] += 40
     assert not hearing.is_lost()
-
-
-def test_a_process_that_is_no_worker_is_never_deaf(monkeypatch, people):
-    monkeypatch.setattr(presence, "_self", None)
-    waiting(people)
-
-    assert not deafness.Hearing().is_lost()
