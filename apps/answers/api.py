@@ -20,8 +20,10 @@ from apps.accounts.services import current_team
 from apps.answers import services
 from apps.answers.forms import MOST_FILE_BYTES
 from apps.answers.models import Answer
+from apps.answers.proof import proof_of_answer
 from apps.catalog.services import solution as find_solution
 from apps.experiments.api import IDEMPOTENCY_KEY, token_of
+from apps.registry.api_proof import ProofSerializer
 from apps.registry.models import ModelVersion
 
 if TYPE_CHECKING:
@@ -149,7 +151,17 @@ class AnswerViewSet(ReadOnlyModelViewSet[Answer]):
 
     def get_queryset(self) -> TeamOwnedQuerySet:
         user: Any = self.request.user
-        return Answer.objects.visible_to(user)
+        found = Answer.objects.visible_to(user)
+        if self.action == "proof":
+            return found.select_related("model", "created_by", "corrected_by")
+        return found
+
+    @extend_schema(responses=ProofSerializer)
+    @action(detail=True, methods=["get"], filterset_fields=[])
+    def proof(self, request: Request, pk: str) -> Response:
+        """Return what an answer rests on: model, training, data, audit events."""
+        user: Any = request.user
+        return Response(ProofSerializer(proof_of_answer(self.get_object(), user)).data)
 
     @extend_schema(request=CorrectionSerializer, responses=AnswerSerializer)
     @action(detail=True, methods=["post"])

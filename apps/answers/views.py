@@ -18,6 +18,7 @@ from apps.answers.cards import card_of
 from apps.answers.gathering import start_gathering
 from apps.answers.models import Answer
 from apps.answers.pictures import shown
+from apps.answers.proof import proof_of_answer
 from apps.catalog.services import registry
 from apps.catalog.services import solution as find_solution
 from ml_core.errors import DataError
@@ -72,7 +73,7 @@ def labels(request: UserRequest, slug: str) -> HttpResponse:
 @allowed("results.view")
 def detail(request: UserRequest, answer_id: uuid.UUID) -> HttpResponse:
     answer = _answer(request, answer_id)
-    context = {"card": card_of(answer, request.user), "solution": find_solution(answer.solution)}
+    context = {"card": card_of(answer, request.user), **_around(request, answer)}
     return render(request, "answers/detail.html", context)
 
 
@@ -111,9 +112,17 @@ def correct(request: UserRequest, answer_id: uuid.UUID) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]  # which shows nothing of a refusal
         return render(request, "answers/_correction.html", context)
     if problem:
-        context["solution"] = find_solution(answer.solution)
+        context |= _around(request, answer)
         return render(request, "answers/detail.html", context, status=422)
     return redirect(answer)
+
+
+def _around(request: UserRequest, answer: Answer) -> dict[str, Any]:
+    return {
+        "solution": find_solution(answer.solution),
+        "proof": proof_of_answer(answer, request.user),
+        "proof_url": reverse("api:answer-proof", args=[answer.pk]),
+    }
 
 
 def _answer(request: UserRequest, answer_id: uuid.UUID, action: str = "results.view") -> Answer:

@@ -118,7 +118,12 @@ def _in_order() -> Iterator[Link]:
     return map(Link._make, rows.iterator(chunk_size=2000))
 
 
-def _fault(link: Link, previous: str, expected: int) -> str:
+def is_sound(event: AuditEvent | Link) -> bool:
+    """Tell whether an event fits its own hash; its place in the chain is another matter."""
+    return not _fault(event, event.previous_hash, event.sequence)
+
+
+def _fault(link: AuditEvent | Link, previous: str, expected: int) -> str:
     if link.sequence != expected:
         return f"event {expected} is missing"
     if link.previous_hash != previous:

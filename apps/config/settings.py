@@ -300,6 +300,7 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "JobStateEnum": "apps.jobs.models.State",
+        "StageEnum": "apps.registry.models.Stage",
         "VersionStateEnum": "apps.datasets.models.VersionState",
     },
 }

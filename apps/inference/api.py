@@ -21,8 +21,10 @@ from apps.experiments.api import IDEMPOTENCY_KEY, token_of, version_for
 from apps.inference import services
 from apps.inference.forms import RowFilter
 from apps.inference.models import Explanation, Prediction
+from apps.inference.proof import proof_of_row
 from apps.inference.results import ResultTable
 from apps.inference.views_rows import file_of
+from apps.registry.api_proof import ProofSerializer
 from apps.registry.models import ModelVersion
 from ml_core.errors import DataError, Issue
 from ml_core.plain import plain
@@ -160,6 +162,8 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
     def get_queryset(self) -> TeamOwnedQuerySet:
         user: Any = self.request.user
         found = Prediction.objects.visible_to(user).select_related("dataset_version__dataset")
+        if self.action == "proof":
+            return found.select_related("dataset_version__dataset", "model", "created_by")
         return found.defer("report") if self.action == "list" else found
 
     def get_serializer_class(self) -> type[PredictionSerializer]:
@@ -214,6 +218,22 @@ class PredictionViewSet(ReadOnlyModelViewSet[Prediction]):
         job = services.start_explaining(user=user, prediction=prediction, row=int(row))
         answer = {"job": str(job.pk), "job_url": f"/api/v1/jobs/{job.pk}/"}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(operation_id="predictions_rows_proof", responses=ProofSerializer)
+    @action(
+        detail=True,
+        methods=["get"],
+        url_path=r"rows/(?P<row>[0-9]{1,15})/proof",
+        filterset_fields=[],
+    )
+    def proof(self, request: Request, pk: str, row: str) -> Response:
+        """Return what the score of a row rests on: model, training, data, audit events."""
+        prediction = self._ready()
+        values = ResultTable(prediction).row(int(row))
+        if values is None:
+            raise Http404
+        user: Any = request.user
+        return Response(ProofSerializer(proof_of_row(prediction, values, user)).data)
 
     @extend_schema(
         operation_id="predictions_download",

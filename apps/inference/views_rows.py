@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.text import slugify
 from django.views.decorators.http import require_GET, require_POST
 
@@ -13,6 +14,7 @@ from apps.accounts.policies import UserRequest, allowed, can, require
 from apps.audit.services import record
 from apps.inference import downloads, listing, services
 from apps.inference.models import Explanation, Prediction
+from apps.inference.proof import proof_of_row
 from apps.inference.results import CORE, ResultTable
 from apps.inference.views import STOP_POLLING, prediction_for
 from apps.jobs.models import Job
@@ -47,6 +49,8 @@ def row(request: UserRequest, prediction_id: uuid.UUID, row: int) -> HttpRespons
         "extras": _extras(prediction, values),
         "before": _beside(prediction, table, values["rank"] - 1),
         "after": _beside(prediction, table, values["rank"] + 1),
+        "proof": proof_of_row(prediction, values, request.user),
+        "proof_url": reverse("api:prediction-proof", args=[prediction.pk, row]),
         **_reasons(request, prediction, row),
     }
     return render(request, "inference/row.html", context)
