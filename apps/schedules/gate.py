@@ -82,11 +82,10 @@ def held_out(batch: TableBatch, learned: Frame | None, schema: Schema) -> HeldOu
     """
     label = schema.role("label")
     counts = label.name if label is not None else None
-    if learned is None:
-        return HeldOut(batch, None, UNKNOWN)
     rows = batch.targets
-    key = schema.role("key")
-    columns = [key.name] if key is not None else list(rows.columns)
+    columns = [] if learned is None else _named_by(schema, rows, learned)
+    if learned is None or not columns:
+        return HeldOut(batch, None, UNKNOWN)
     known = learned.select(identity(columns).alias("id"))["id"]
     fair = ~rows.select(identity(columns).alias("id"))["id"].is_in(known.implode())
     n_seen = int((~fair).sum())
@@ -98,6 +97,18 @@ def held_out(batch: TableBatch, learned: Frame | None, schema: Schema) -> HeldOu
         return HeldOut(batch, None, LEARNED.format(n=n_seen))
     note = f"{n_seen:,} rows that the live model has learned from were left out."
     return HeldOut(batch, fair, note)
+
+
+def _named_by(schema: Schema, rows: Frame, learned: Frame) -> list[str]:
+    """Return by which columns a row is known again: key, else picture, else all that was asked.
+
+    Never by its label, which people may have corrected since. Of one picture all questions count.
+    """
+    key = schema.role("key")
+    images = [column for column in schema.columns if column.kind == "image"]
+    chosen = [key] if key is not None else images or schema.columns
+    names = [column.name for column in chosen if column.role != "label"]
+    return [name for name in names if name in rows.columns and name in learned.columns]
 
 
 def measured(

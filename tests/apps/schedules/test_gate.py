@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from apps.schedules.gate import LEAST_ROWS, HeldOut, Rule, held_out, judge, measured
+from apps.schedules.gate import LEAST_ROWS, UNKNOWN, HeldOut, Rule, held_out, judge, measured
+from ml_core.data.schema import Column, Schema
 from ml_core.tracking.run import NullRun
 from solutions.api import Metric, TableBatch
 from tests.apps.tiny_solution import SCHEMA, solution
@@ -13,6 +14,13 @@ from tests.apps.workshop import payments
 
 UP = Metric("ap", "Average precision", "")
 DOWN = Metric("loss", "Loss", "", higher_is_better=False)
+COLUMNS = {
+    "payment_id": Column("payment_id", "id", "Payment", "Its name.", role="key"),
+    "picture": Column("picture", "image", "Picture", "What is seen."),
+    "question": Column("question", "text", "Question", "What is asked."),
+    "kind": Column("kind", "category", "Kind", "Of which kind.", required=False),
+    "answer": Column("answer", "category", "Answer", "The truth.", role="label"),
+}
 ROWS = HeldOut(TableBatch(payments(80)), None, "")
 
 
@@ -63,6 +71,38 @@ def test_rows_that_the_live_model_learned_from_are_left_out():
 
     assert found.n_rows == 90
     assert "60 rows" in found.note
+
+
+@pytest.mark.parametrize(
+    ("names", "n_left"),
+    [
+        (("picture", "question", "answer"), 60),
+        (("question", "answer"), 60),
+        (("payment_id", "picture", "question", "answer"), 60),
+    ],
+)
+def test_a_row_is_known_again_whatever_people_have_said_of_it_since(names, n_left):
+    """By its key, else by its picture, else by all that was asked."""
+    schema = Schema(tuple(COLUMNS[name] for name in names))
+    rows = pl.DataFrame({name: [f"{name} {i}" for i in range(100)] for name in names})
+    # Forty of these rows the live model has learned, under labels that were corrected since.
+    learned = rows.head(40).with_columns(answer=pl.lit("as it was"))
+    if len(names) > 2:
+        learned = learned.with_columns(question=pl.lit("What else?"))
+
+    found = held_out(TableBatch(rows), learned, schema)
+
+    assert found.n_rows == n_left
+    assert "40 rows" in found.note
+
+
+def test_tables_of_other_optional_columns_are_compared_by_what_both_have():
+    schema = Schema(tuple(COLUMNS[name] for name in ("question", "kind", "answer")))
+    rows = pl.DataFrame({"question": [f"q{i}" for i in range(100)], "answer": ["yes"] * 100})
+    learned = rows.head(30).with_columns(kind=pl.lit("count"))
+
+    assert held_out(TableBatch(rows), learned, schema).n_rows == 70
+    assert held_out(TableBatch(rows), rows.select("answer"), schema).note == UNKNOWN
 
 
 def test_where_too_few_would_be_left_all_count_and_it_is_said():
