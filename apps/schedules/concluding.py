@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.http import Http404
 from django.utils import timezone
 
 from apps.audit.services import record
@@ -90,4 +91,6 @@ def _make_live(policy: Policy, model: ModelVersion, before: ModelVersion, said: 
             promote(model, policy.approved_by, why[:1000])
     except AssayError as error:
         return f"{error}"
+    except Http404:  # a team that one has left is not there
+        return "who approved it may not promote any more."
     return ""

@@ -150,6 +150,26 @@ def test_an_approver_who_lost_the_role_promotes_nothing(people, tmp_path, run_jo
     assert "Your role must be one of" in run.reason
 
 
+def test_an_approver_who_left_the_team_promotes_nothing_and_the_verdict_is_kept(
+    people, tmp_path, run_jobs
+):
+    version = ready_version(people, payments(900))
+    live = live_model(people, tmp_path, ready_version(people, payments(300, seed=9)), mean=5.0)
+    policy = policy_of(people, version, outcome="live")
+    services.approve(user=people.dora, policy=policy)
+    people.dora.memberships.all().delete()
+    run = services.run_now(user=people.alice, policy=policy)
+    [job] = run_jobs()
+
+    assert job.state == "succeeded", job.error
+    assert ended(run).state == "candidate"
+    assert "who approved it may not promote any more. Accuracy" in run.reason
+    assert run.gate["passed"] is True
+    assert run.gate["live_model"] == str(live.pk)
+    live.refresh_from_db()
+    assert (live.stage, run.model.stage) == ("live", "candidate")
+
+
 def test_an_attempt_after_a_crash_trains_no_second_model(people, monkeypatch, run_jobs):
     run = services.run_now(user=people.alice, policy=policy_of(people))
 
