@@ -144,7 +144,7 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
     )
     @action(detail=True, methods=["post"])
     def run(self, request: Request, pk: str) -> Response:
-        """Run a policy now, whatever is due."""
+        """Run a policy now, whatever is due; needs `solutions.train`, too."""
         user: Any = request.user
         run = services.run_now(user=user, policy=self.get_object(), token=token_of(request))
         return Response(ScheduleRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)

@@ -225,6 +225,7 @@ def run_now(*, user: User, policy: Policy, token: str = "") -> ScheduleRun:
     Raises: NotAllowedError, Http404: without the right. ConflictError: if it cannot run now.
     """
     require(user, "schedules.manage", policy)
+    require(user, "solutions.train")
     policy = locked(policy.pk)
     key = f"hand:{token or new_token()}"
     known: ScheduleRun | None = policy.runs.filter(key=key).first()

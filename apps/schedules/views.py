@@ -67,6 +67,7 @@ def policy(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
     page = Paginator(runs, 20).get_page(request.GET.get("page"))
     is_open = any(run.is_open for run in page)
     may_approve = can(request.user, "models.promote", found)
+    may_manage = can(request.user, "schedules.manage", found)
     context = {
         "policy": found,
         "page_obj": page,
@@ -75,7 +76,8 @@ def policy(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
         "metric": _title_of(found),
         "has_open_run": is_open,
         "waits": _waits(found),
-        "may_manage": can(request.user, "schedules.manage", found),
+        "may_manage": may_manage,
+        "may_run": may_manage and can(request.user, "solutions.train"),
         "may_approve": may_approve and found.needs_approval,
         "wants_live": found.outcome == Outcome.LIVE,
         "is_own": settings.ASSAY_FOUR_EYES
@@ -173,6 +175,7 @@ def resume(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @allowed("schedules.manage")
+@allowed("solutions.train")
 def run_now(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
     return _act(request, policy_id, services.run_now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.accounts.services import make_key
 from apps.schedules.models import Policy, ScheduleRun
 from tests.apps.schedules.making import policy_of
 from tests.apps.workshop import ready_version
@@ -72,6 +73,24 @@ def test_pause_resume_run_and_history(people, api, run_jobs):
     assert run["state"] == "candidate"
     assert "no live model" in run["reason"]
     assert run["model"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"),
+    [
+        (["schedules.manage"], 403),
+        (["solutions.train"], 403),
+        (["schedules.manage", "solutions.train"], 202),
+    ],
+)
+def test_a_key_that_runs_a_policy_must_be_one_that_may_train(people, client, scopes, status):
+    policy = policy_of(people)
+    key = make_key(user=people.alice, team=people.team, name="k", scopes=scopes, days=1)[1]
+
+    answer = client.post(f"{ADDRESS}{policy.pk}/run/", headers={"Authorization": f"Bearer {key}"})
+
+    assert answer.status_code == status, answer.content
+    assert ScheduleRun.objects.exists() is (status == 202)
 
 
 def test_approval_needs_the_right_to_promote(people, api):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from apps.accounts.policies import RIGHTS
 from apps.catalog.services import registry
 from apps.datasets.models import Dataset
 from apps.jobs.models import Job
 from apps.schedules import services
 from apps.schedules.cron import Cron
 from apps.schedules.models import Policy
+from ml_core.errors import NotAllowedError
 from tests.apps.schedules.making import policy_of
 from tests.apps.workshop import ready_version
 
@@ -41,6 +43,21 @@ def test_who_may_only_look_is_offered_nothing_to_do(people, login):
     assert b"Run now" not in pages
     assert b"/new/" not in pages
     assert client.post(reverse("schedules:run", args=[policy.pk])).status_code == 403
+    assert not Job.objects.exists()
+
+
+def test_who_may_not_train_runs_nothing(people, login, monkeypatch):
+    policy = policy_of(people)
+    monkeypatch.setitem(RIGHTS, "solutions.train", RIGHTS["solutions.train"] - {people.bob.role})
+    client = login(people.bob)
+
+    page = client.get(policy.get_absolute_url()).content.decode()
+
+    assert "Run now" not in page
+    assert reverse("schedules:pause", args=[policy.pk]) in page
+    assert client.post(reverse("schedules:run", args=[policy.pk])).status_code == 403
+    with pytest.raises(NotAllowedError):
+        services.run_now(user=people.bob, policy=policy)
     assert not Job.objects.exists()
 
 
