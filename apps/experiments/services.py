@@ -122,6 +122,14 @@ def start_training(  # noqa: PLR0913  who, of what, on what, how, and in whose j
             _give_to(run, user, job)
     same = (run.dataset_version_id, run.solution, run.options, run.seed, run.window)
     require_same(is_same=same == (version.pk, solution, chosen, seed, said))
+    return _within(run, budget_s)
+
+
+def _within(run: TrainingRun, budget_s: float | None) -> TrainingRun:
+    """Say what a training may take this time; of one that has its model nothing is changed."""
+    if run.budget_s != budget_s and run.state != State.SUCCEEDED:
+        run.budget_s = budget_s
+        run.save(update_fields=["budget_s"])
     return run
 
 

@@ -48,12 +48,28 @@ def conclude(
     run.state, run.reason = _outcome(policy, training.model, before, verdict)
     run.finished_at = timezone.now()
     run.save()
+    _count_from(policy, run)
     record(
         "schedule.concluded", actor=None, team=policy.team, thing=policy, run=str(run.pk),
         state=str(run.state), reason=run.reason, model=str(training.model.pk), gate=run.gate,
         acts_for=str(policy.changed_by_id), approved_by=str(policy.approved_by_id or ""),
     )  # fmt: skip
     return run
+
+
+def _count_from(policy: Policy, run: ScheduleRun) -> None:
+    """Count new labels from what this run has learned; only a run that trained uses labels up.
+
+    An older one that was retried moves nothing back, nor does one on data that was left.
+    """
+    learned, base = run.version, policy.base_version
+    if learned is None or learned.dataset_id != policy.dataset_id:
+        return
+    if base is not None and base.number > learned.number:
+        return
+    policy.base_version, policy.base_at = learned, timezone.now()
+    policy.n_new_labels, policy.counted = None, {}
+    policy.save(update_fields=["base_version", "base_at", "n_new_labels", "counted"])
 
 
 def _outcome(

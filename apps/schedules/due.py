@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import structlog
@@ -101,9 +103,20 @@ def _by_labels(
     if policy.is_paused or n_new < policy.n_labels or reason_not_to(policy, version) is not None:
         return None  # the page tells how many there are; a row for each beat would tell no more
     why = f"{n_new:,} new labels, {policy.n_labels:,} were asked for"
-    # Each run moves the base from which labels are counted, so its moment names the next one.
-    key = f"labels:{policy.base_at.isoformat()}"
+    assert version is not None  # noqa: S101  without one there was a reason not to
+    key = _labels_key(policy, version)
     return begin(policy, key=key, at=now, why=why, version=version, nothing=None)
+
+
+def _labels_key(policy: Policy, version: DatasetVersion) -> str:
+    """Name the run that labels begin: once for what it would learn, until it has learned it.
+
+    A run that trained moves the base. After one that failed or was cancelled only other data or
+    a policy that was saved again begin another, or it would fail every few seconds.
+    """
+    what = recipe_of(policy, version) | {"changed_at": policy.changed_at.isoformat()}
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+    return f"labels:{policy.base_at.isoformat()}:{digest[:32]}"
 
 
 def locked(policy_id: object) -> Policy:
@@ -129,7 +142,18 @@ def reason_not_to(policy: Policy, version: DatasetVersion | None) -> str | None:
             "Did nothing: data, options and product are as they were when the last run ended, "
             "so the same model would come out."
         )
-    return None
+    return _tried_in_vain(policy, version) if policy.trigger == Trigger.LABELS else None
+
+
+def _tried_in_vain(policy: Policy, version: DatasetVersion) -> str | None:
+    tried = policy.runs.filter(key=_labels_key(policy, version)).first()
+    if tried is None:
+        return None
+    how = {RunState.FAILED: "failed", RunState.CANCELLED: "was cancelled"}
+    return (
+        f"Did nothing: the run that these labels began {how.get(tried.state, 'came to no end')}. "
+        "They still count. Run it by hand or save the policy again; more labels begin it, too."
+    )
 
 
 def has_open_run(policy: Policy) -> bool:
@@ -194,6 +218,3 @@ def _start(run: ScheduleRun, policy: Policy, version: DatasetVersion, user: User
         queue=found.queue,
     )
     run.save(update_fields=["version", "recipe", "job"])
-    policy.base_version, policy.base_at = version, timezone.now()
-    policy.n_new_labels, policy.counted = None, {}
-    policy.save(update_fields=["base_version", "base_at", "n_new_labels", "counted"])

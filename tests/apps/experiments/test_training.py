@@ -48,6 +48,25 @@ def test_a_training_ends_with_a_candidate_and_its_curves(people, run_jobs, tmp_p
     assert set(model.manifest) == {"model.json", "card.json"}
 
 
+def test_one_that_is_begun_again_with_another_budget_has_that_one_until_it_has_ended_well(
+    people, run_jobs
+):
+    version = ready_version(people)
+    first = started(people, version=version, token="t", budget_s=60.0)
+
+    again = started(people, version=version, token="t", budget_s=120.0)
+
+    assert again == first
+    first.refresh_from_db()
+    assert again.budget_s == first.budget_s == 120.0
+    with pytest.raises(ConfigError, match="sent again as it was"):
+        started(people, {"steps": 3}, version=version, token="t", budget_s=180.0)
+    run_jobs()
+    started(people, version=version, token="t", budget_s=240.0)
+    first.refresh_from_db()
+    assert (first.state, first.budget_s) == ("succeeded", 120.0)
+
+
 def test_nothing_plain_is_left_on_the_disk(people, run_jobs, tmp_path):
     started(people)
 

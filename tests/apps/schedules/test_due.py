@@ -155,7 +155,7 @@ def test_too_few_new_labels_are_told_with_their_number(people):
     assert not Job.objects.exists()
 
 
-def test_a_policy_by_labels_waits_for_enough_of_them_and_then_runs_once(people):
+def test_a_policy_by_labels_waits_for_enough_of_them_and_then_runs_once(people, run_jobs):
     version = ready_version(people)
     policy = policy_of(people, version, trigger="labels", n_labels=50)
     assert run_due() == []
@@ -170,6 +170,8 @@ def test_a_policy_by_labels_waits_for_enough_of_them_and_then_runs_once(people):
     [run] = run_due()
 
     assert run.why == "50 new labels, 50 were asked for"
+    assert run_due() == []
+    run_jobs()
     assert run_due() == []
     policy.refresh_from_db()
     assert (policy.base_version, policy.n_new_labels) == (run.version, 0)
