@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from itertools import islice, product
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -39,6 +40,8 @@ MOST_QUESTIONS = 500
 MOST_ROWS = 100_000
 LONGEST = 20_000
 MOST_CSV_BYTES = 4 * 2**20
+MOST_TABLE_BYTES = 64 * 2**20
+PIECE_BYTES = 2**20
 TABLE = "questions.csv"
 
 
@@ -158,28 +161,60 @@ def _packed(
         zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive,
     ):
         names = []
-        for name, data in _pictures(stream, filename, len(questions)):
+        for name, data in _pictures(stream, filename, questions):
             archive.writestr(zipfile.ZipInfo(name), data)
             names.append(name)
-        rows = [(name, question) for name in names for question in questions]
-        frame = pl.DataFrame(rows, schema=[image.name, text.name], orient="row")
-        archive.writestr(zipfile.ZipInfo(TABLE), frame.write_csv())
+        with archive.open(zipfile.ZipInfo(TABLE), "w") as table:
+            for piece in _table(names, questions, [image.name, text.name]):
+                table.write(piece)
     return packed
 
 
-def _pictures(stream: Any, filename: str, n_questions: int) -> Iterator[tuple[str, bytes]]:
+def _table(
+    names: Sequence[str], questions: Sequence[str], header: Sequence[str]
+) -> Iterator[bytes]:
+    """Yield a CSV in pieces: whole, the table of a large archive would fill the memory."""
+    longest = max(map(_size, names)) + max(map(_size, questions))
+    at_once = max(1, PIECE_BYTES // longest)
+    rows = product(names, questions)
+    is_first = True
+    while piece := list(islice(rows, at_once)):
+        frame = pl.DataFrame(piece, schema=list(header), orient="row")
+        yield frame.write_csv(include_header=is_first).encode()
+        is_first = False
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _require_bounded(names: Sequence[str], questions: Sequence[str]) -> None:
+    """Refuse too much to ask, before any of it is written."""
+    n_names, n_questions = len(names), len(questions)
+    if n_names * n_questions > MOST_ROWS:
+        got = f"{n_names:,} x {n_questions:,}"
+        rule = f"be at most {MOST_ROWS:,} answers"
+        raise _refusal("Pictures x questions", rule, got, "Ask less, or split the pictures.")
+    # Each question is written beside each picture, and each name beside each question.
+    size = n_names * sum(map(_size, questions)) + n_questions * sum(map(_size, names))
+    if size > MOST_TABLE_BYTES:
+        rule = f"be at most {MOST_TABLE_BYTES // 2**20} MiB as a table"
+        advice = "Shorten the questions or the names of the pictures, or split the pictures."
+        raise _refusal("Pictures x questions", rule, f"{size / 2**20:,.0f} MiB", advice)
+
+
+def _pictures(stream: Any, filename: str, questions: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     if filename.lower().endswith(ENDINGS):
-        yield PurePosixPath(filename).name, stream.read(MOST_MEMBER_BYTES + 1)
+        name = PurePosixPath(filename).name
+        _require_bounded([name], questions)
+        yield name, stream.read(MOST_MEMBER_BYTES + 1)
         return
     with open_archive(stream) as archive:
         pictures = (name for name in members_of(archive) if name.lower().endswith(ENDINGS))
         names = list(dict.fromkeys(pictures))
         if not names:
             raise _refusal("An archive", "hold pictures", "none", "Choose another.")
-        if len(names) * n_questions > MOST_ROWS:
-            got = f"{len(names):,} x {n_questions:,}"
-            rule = f"be at most {MOST_ROWS:,} answers"
-            raise _refusal("Pictures x questions", rule, got, "Ask less, or split the pictures.")
+        _require_bounded(names, questions)
         media = ZipMedia(archive)
         for name in names:
             yield name, media.read(name)

@@ -133,6 +133,48 @@ def test_what_cannot_be_asked_is_refused_and_nothing_is_kept(
     assert blobs(settings) == before
 
 
+def of_questions(n: int, letters: int):
+    asked = "".join(f'"{i}, ""so"": {"x" * letters}"\n' for i in range(n))
+    return SimpleUploadedFile("q.csv", f"question\n{asked}".encode())
+
+
+@pytest.mark.parametrize(
+    ("n_pictures", "name", "n_questions", "letters"),
+    [(200, "p.png", 20, 19_000), (180, f"{'p' * 1_000}.png", 500, 1)],
+)
+def test_a_table_beyond_all_memory_is_refused_before_it_is_written(
+    people, login, settings, n_pictures, name, n_questions, letters
+):
+    before = blobs(settings)
+    file = SimpleUploadedFile("set.zip", packed({f"{i}{name}": b"x" for i in range(n_pictures)}))
+    asked = of_questions(n_questions, letters)
+
+    page = login(people.alice).post(PAGE, sent(file=file, questions="", questions_file=asked))
+
+    assert page.status_code == 422
+    assert "must be at most 64 MiB" in page.content.decode()
+    assert not Prediction.objects.exists()
+    assert blobs(settings) == before
+
+
+def test_a_large_table_is_written_in_pieces_and_is_whole(people, login, run_jobs, monkeypatch):
+    pieces = []
+    write = storage.BlobWriter.write
+
+    def watched(self, data):
+        pieces.append(len(data))
+        return write(self, data)
+
+    monkeypatch.setattr(storage.BlobWriter, "write", watched)
+
+    fields = sent(questions="", questions_file=of_questions(400, 3_000))
+    prediction = started(login(people.alice).post(PAGE, fields), run_jobs)
+
+    assert sum(pieces) > 3_000_000
+    assert max(pieces) < 1_500_000
+    assert (prediction.state, prediction.n_rows) == ("succeeded", 1_200)
+
+
 def test_the_upload_itself_is_not_kept_beside_what_was_made_of_it(people, login, settings):
     before = blobs(settings)
 
