@@ -18,7 +18,7 @@ from rest_framework.viewsets import ReadOnlyModelViewSet
 from apps.accounts.policies import require
 from apps.accounts.services import current_team
 from apps.answers import services
-from apps.answers.forms import MOST_FILE_BYTES
+from apps.answers.many import MOST_FILE_BYTES
 from apps.answers.models import Answer
 from apps.answers.proof import proof_of_answer
 from apps.catalog.services import solution as find_solution

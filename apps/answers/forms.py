@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django import forms
 
-from apps.answers.many import MOST_ASKED
+from apps.answers.many import MOST_ASKED, MOST_FILE_BYTES
 from apps.experiments.forms import field_for
 from apps.inference.forms import SETTING
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ml_core.data.schema import Column
     from solutions.api import Solution
 
-MOST_FILE_BYTES = 25 * 2**20
 MOST_TOGETHER_BYTES = 31 * 2**20  # larger forms would touch the disk unencrypted
 _ACCEPT = {"image": "image/*", "audio": "audio/*"}
 

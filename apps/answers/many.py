@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from apps.registry.models import ModelVersion
 
 MOST_ASKED = 50
-MOST_UNPACKED_BYTES = 256 * 2**20
+MOST_FILE_BYTES = 25 * 2**20
+MOST_UNPACKED_BYTES = 256 * 2**20  # of all archives of a request together
 
 Upload = tuple[str, bytes]
 
@@ -73,16 +74,24 @@ class Conversation:
 def unpacked(uploads: Sequence[Upload]) -> list[Upload]:
     """Return the pictures, those inside of ZIP archives too.
 
-    Raises: DataError: if an archive is bad or holds none, or if they are too many to wait for.
+    Raises: DataError: if an archive is bad or holds none, or if they are too many to wait for
+        or too large.
     """
     found: list[Upload] = []
+    room = MOST_UNPACKED_BYTES
     for name, data in uploads:
-        found += _members(name, data) if name.lower().endswith(".zip") else [(name, data)]
+        if name.lower().endswith(".zip"):
+            members = _members(name, data, room)
+            room -= sum(len(member) for _, member in members)
+            found += members
+        else:
+            _require_small(name, len(data))
+            found.append((name, data))
         _require_few(len(found))
     return found
 
 
-def _members(archive_name: str, data: bytes) -> list[Upload]:
+def _members(archive_name: str, data: bytes, room: int) -> list[Upload]:
     with open_archive(io.BytesIO(data)) as archive:
         names = [name for name in members_of(archive) if name.lower().endswith(ENDINGS)]
         if not names:
@@ -91,16 +100,31 @@ def _members(archive_name: str, data: bytes) -> list[Upload]:
             )
             raise DataError(Issue("no_picture", message))
         _require_few(len(names))
-        size = sum(archive.getinfo(name).file_size for name in names)
-        if size > MOST_UNPACKED_BYTES:
-            most = f"{MOST_UNPACKED_BYTES // 2**20} MiB unpacked"
-            message = (
-                f"An archive must be at most {most}. Got {size // 2**20} MiB. "
-                "Upload it as a dataset and score that."
-            )
-            raise DataError(Issue("archive_too_large", message))
+        sizes = [archive.getinfo(name).file_size for name in names]  # one may be named twice
+        for name, size in zip(names, sizes, strict=True):
+            _require_small(name, size)
+        _require_room(sum(sizes), room)
         media = ZipMedia(archive)
         return [(PurePosixPath(name).name, media.read(name)) for name in names]
+
+
+def _require_small(name: str, size: int) -> None:
+    if size > MOST_FILE_BYTES:
+        message = (
+            f"A file must be at most {MOST_FILE_BYTES // 2**20} MiB. "
+            f"{name[-120:]!r} has {size / 2**20:.1f} MiB. Make it smaller."
+        )
+        raise DataError(Issue("file_too_large", message))
+
+
+def _require_room(size: int, room: int) -> None:
+    if size > room:
+        got = (MOST_UNPACKED_BYTES - room + size) / 2**20
+        message = (
+            f"Archives must be at most {MOST_UNPACKED_BYTES // 2**20} MiB unpacked together. "
+            f"Got {got:.1f} MiB or more. Upload them as a dataset and score that."
+        )
+        raise DataError(Issue("archive_too_large", message))
 
 
 def _require_few(n: int) -> None:

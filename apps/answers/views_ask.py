@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods
 from apps.accounts.policies import UserRequest, allowed
 from apps.accounts.services import current_team
 from apps.answers.cards import card_of, cards_of
-from apps.answers.forms import MOST_FILE_BYTES, AskForm
-from apps.answers.many import MOST_ASKED, Asked, Conversation, ask_each, unpacked
+from apps.answers.forms import AskForm
+from apps.answers.many import MOST_ASKED, MOST_FILE_BYTES, Asked, Conversation, ask_each, unpacked
 from apps.answers.models import Answer
 from apps.catalog.services import solution as find_solution
 from apps.inference.forms import SETTING

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.answers import many
 from apps.answers.models import Answer
+from ml_core.errors import DataError
 from tests.apps.answers.world import picture_model
 from tests.apps.pictures import packed, picture
 
@@ -129,6 +133,34 @@ def test_a_hostile_archive_is_refused_with_its_reason(models, people, login, tmp
 
     assert page.status_code == 422
     assert words in page.content.decode()
+
+
+def pack_of(*sizes: int) -> bytes:
+    """An archive of what unpacks to these sizes, and is small."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for n, size in enumerate(sizes):
+            archive.writestr(f"{n}.png", bytes(range(256)) * (size // 256))
+    return out.getvalue()
+
+
+def test_small_archives_are_bounded_together_not_one_by_one(monkeypatch):
+    monkeypatch.setattr("ml_core.data.archive.MOST_RATIO", 10_000)
+    monkeypatch.setattr(many, "MOST_UNPACKED_BYTES", 5 * 2**20)
+    two, three = pack_of(2**20, 2**20), pack_of(2**20, 2**20, 2**20)
+
+    assert len(many.unpacked([("a.zip", two), ("b.zip", three)])) == 5
+    with pytest.raises(DataError, match="at most 5 MiB unpacked together"):
+        many.unpacked([("a.zip", two), ("b.zip", two), ("c.zip", two)])
+
+
+def test_no_file_is_larger_within_an_archive_than_beside_it(monkeypatch):
+    monkeypatch.setattr("ml_core.data.archive.MOST_RATIO", 10_000)
+    large = many.MOST_FILE_BYTES + 256
+
+    for upload in (("a.zip", pack_of(256, large)), ("a.png", b"x" * large)):
+        with pytest.raises(DataError, match="A file must be at most 25 MiB"):
+            many.unpacked([upload])
 
 
 def test_without_the_process_the_rest_is_not_waited_for(settings, people, login, tmp_path):
