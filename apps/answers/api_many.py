@@ -19,12 +19,14 @@ from apps.accounts.services import current_team
 from apps.answers.api import AnswerSerializer, AskSerializer, files_of, found_or_none, json_of
 from apps.answers.forms import MOST_TOGETHER_BYTES
 from apps.answers.gathering import start_gathering
-from apps.answers.many import MOST_ASKED, Asked, Conversation, ask_each, unpacked
+from apps.answers.many import MOST_ASKED, Asked, Conversation, Outcome, ask_each, unpacked
 from apps.answers.models import Answer
 from apps.answers.services import count_labels_since
+from apps.answers.wire import ModelProcessError
 from apps.catalog.services import solution as find_solution
 from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.registry.models import ModelVersion
+from apps.rest.idempotency import UnfinishedResponse
 from ml_core.data.labels.read import has_pictures, image_column
 from ml_core.errors import DataError, Issue
 
@@ -70,10 +72,19 @@ class ManyAnswersView(APIView):
     @extend_schema(
         request={"multipart/form-data": AskManySerializer, "application/json": AskManySerializer},
         parameters=[IDEMPOTENCY_KEY],
-        responses={200: OpenApiResponse(ManySerializer, "An answer or a problem for each.")},
+        responses={
+            200: OpenApiResponse(ManySerializer, "An answer or a problem for each."),
+            503: OpenApiResponse(
+                description="No model answers, and nothing was answered. Send it again."
+            ),
+        },
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Ask each row about each picture: at most 50 answers; what fails stops no other."""
+        """Ask each row about each picture: at most 50 answers; what fails stops no other.
+
+        Where models stop answering half-way, what was answered is told and stays, and the same
+        `Idempotency-Key` asks for the rest.
+        """
         find_solution(slug)
         asked = AskManySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -91,7 +102,15 @@ class ManyAnswersView(APIView):
             token=token_of(request),
         )
         rows = said.get("rows") or [said["row"]]
-        return Response(_told(_pairs(request, slug, rows), conversation))
+        asked_each = _pairs(request, slug, rows)
+        outcomes = list(ask_each(asked_each, conversation))
+        gone = next((o.error for o in outcomes if isinstance(o.error, ModelProcessError)), None)
+        told = _told(asked_each, outcomes, conversation)
+        if gone is None:
+            return Response(told)
+        if not told["n_answered"]:
+            raise gone
+        return UnfinishedResponse(told)
 
 
 def _pairs(request: Request, slug: str, rows: list[dict[str, Any]]) -> list[Asked]:
@@ -119,7 +138,7 @@ def _pairs(request: Request, slug: str, rows: list[dict[str, Any]]) -> list[Aske
     ]
 
 
-def _told(asked: list[Asked], said: Conversation) -> dict[str, Any]:
+def _told(asked: list[Asked], outcomes: list[Outcome], said: Conversation) -> dict[str, Any]:
     results: list[dict[str, Any]] = [
         {
             "name": outcome.name,
@@ -127,7 +146,7 @@ def _told(asked: list[Asked], said: Conversation) -> dict[str, Any]:
             "answer": AnswerSerializer(outcome.answer).data if outcome.answer else None,
             "problem": outcome.problem,
         }
-        for one, outcome in zip(asked, ask_each(asked, said), strict=True)
+        for one, outcome in zip(asked, outcomes, strict=True)
     ]
     answered = [one["answer"] for one in results if one["answer"]]
     thread = answered[0]["thread"] if answered else str(said.thread)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +146,8 @@ def ask_each(asked: Sequence[Asked], said: Conversation) -> Iterator[Outcome]:
         outcome = _ask(one, said, number)
         if isinstance(outcome.error, ModelProcessError):
             gone = outcome.error
+        if outcome.answer is not None:  # sent again, the rest joins what was answered before
+            said = replace(said, thread=outcome.answer.thread)
         # Each piece of a stream may run in another thread, whose connection nobody else closes.
         close_old_connections()
         yield outcome

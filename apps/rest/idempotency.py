@@ -1,7 +1,8 @@
 """One effect for a request that is sent more than once under one `Idempotency-Key`.
 
 A refused or failed request has done nothing, so only answers of success are kept; whatever
-else came may be tried again under the same key, and so may a request whose process died.
+else came may be tried again under the same key, and so may a request whose process died, or one
+that was answered in part (`UnfinishedResponse`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework import exceptions, status
+from rest_framework.response import Response
 
 from apps.rest.models import KeptAnswer
 
@@ -55,6 +57,13 @@ class InFlightError(exceptions.APIException):
         "This one is still being worked on. Send it again in a moment."
     )
     wait = 1
+
+
+class UnfinishedResponse(Response):
+    """An answer of success that lacks what a moment later may be there: no key keeps it.
+
+    The view itself must see to it that what was done is not done twice.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +157,7 @@ def keep(claim: Claim, answer: HttpResponse) -> None:
 
 
 def give_up(claim: Claim) -> None:
-    """Let the request be tried again: it has done nothing."""
+    """Let the request be tried again: it has done nothing, or not all."""
     _held(claim).delete()
 
 

@@ -75,7 +75,8 @@ class Manners(APIView):
 
     def _end(self, answer: HttpResponse) -> None:
         claim = self.claim
-        if claim is None or answer.streaming or answer.status_code >= 300:
+        is_unfinished = isinstance(answer, idempotency.UnfinishedResponse)
+        if claim is None or is_unfinished or answer.streaming or answer.status_code >= 300:
             self._give_up()
             return
         if isinstance(answer, Response):

@@ -7,7 +7,9 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from apps.answers import client as models_client
 from apps.answers.models import Answer
+from apps.answers.wire import ModelProcessError
 from apps.datasets.models import DatasetVersion
 from apps.datasets.services import load_frame, open_media
 from apps.jobs import runner
@@ -147,6 +149,52 @@ def test_several_rows_are_asked_in_one_request(models, people, api, tmp_path):
     assert [bool(one["answer"]) for one in results] == [True, False, True]
     assert "must be" in results[1]["problem"]
     assert Answer.objects.count() == 2
+
+
+def test_where_no_model_answers_at_all_the_request_is_refused_and_may_be_sent_again(
+    people, api, settings, tmp_path
+):
+    settings.ASSAY_MODELS_SOCKET = str(tmp_path / "nobody.sock")
+    trained_model(people, tmp_path)
+    ask = {"rows": [ROW | {"amount": "much"}, ROW]}
+
+    for _ in range(2):
+        answer = api(people.alice).post(
+            MANY.format("tiny"), ask, format="json", headers={"Idempotency-Key": "k1"}
+        )
+        assert answer.status_code == 503
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["type"] == "urn:assay:problem:no-model-process"
+        assert "Idempotent-Replay" not in answer
+
+
+def test_what_is_missing_of_many_is_asked_when_the_request_is_sent_again(
+    models, people, api, tmp_path, monkeypatch
+):
+    trained_model(people, tmp_path)
+    ask = {"rows": [ROW | {"payment_id": f"p{n}"} for n in range(3)]}
+    whole = models_client.ask
+
+    def broken(question):
+        if question.row["payment_id"] != "p0":
+            raise ModelProcessError("Nobody is there.")
+        return whole(question)
+
+    def sent():
+        headers = {"Idempotency-Key": "k1"}
+        return api(people.alice).post(MANY.format("tiny"), ask, format="json", headers=headers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models_client, "ask", broken)
+        partly = sent()
+    rest, again = sent(), sent()
+
+    assert (partly.status_code, partly.json()["n_answered"]) == (200, 1)
+    assert (rest.json()["n_answered"], rest.json()["thread"]) == (3, partly.json()["thread"])
+    assert "Idempotent-Replay" not in rest
+    assert again["Idempotent-Replay"] == "true"
+    assert Answer.objects.count() == 3
+    assert Answer.objects.values("thread").distinct().count() == 1
 
 
 def test_too_many_rows_are_refused(models, people, api, tmp_path):
