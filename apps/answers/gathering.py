@@ -8,10 +8,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from django.db.models import Max
 from django.http import Http404
 
 from apps.accounts.policies import require
 from apps.answers.models import Answer
+from apps.answers.services import count_labels_since
 from apps.catalog.services import solution as find_solution
 from apps.datasets import services as datasets
 from apps.datasets import storage
@@ -77,6 +79,16 @@ def gather(
         table = io.BytesIO(_table(schema, [_row(schema, one) for one in answers]))
         return datasets.receive(**common, filename=f"{name}.csv", stream=table, mapping="auto")
     return datasets.adopt(_packed(schema, answers), **common, filename=f"{name}.zip")
+
+
+def count_ungathered(*, solution: str, team: Team) -> int:
+    """Count the labels that people have given since the last dataset was made of them."""
+    name = _name(find_solution(solution))
+    held = DatasetVersion.objects.ready().filter(
+        dataset__team=team, dataset__solution=solution, dataset__name=name
+    )
+    last = held.aggregate(at=Max("created_at"))["at"]
+    return count_labels_since(solution=solution, team=team, since=last)
 
 
 def _name(solution: Solution[Any]) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 from django.utils import timezone
 
-from apps.answers import services as answers
+from apps.answers.gathering import count_ungathered
+from apps.catalog.services import registry
 from apps.catalog.services import solution as find_solution
 from apps.datasets.models import DatasetVersion
 from apps.datasets.services import load_frame
@@ -30,26 +31,29 @@ def latest_ready(policy: Policy) -> DatasetVersion | None:
 
 
 def count_new(policy: Policy, version: DatasetVersion | None) -> int:
-    """Count labelled rows that came since the base of a policy, and corrections of answers.
+    """Count labelled rows that came since the base of a policy.
+
+    Corrections of answers are among them once a version holds them: before, nothing would be
+    learned from them, and they would count a second time as rows.
 
     Files are read only when there is a version that was not counted before.
     """
     pair = {"base": str(policy.base_version_id), "newest": str(version.pk if version else None)}
-    rows = policy.counted.get("rows")
+    rows: int | None = policy.counted.get("rows")
     if rows is None or policy.counted.get("pair") != pair:
         rows = _new_rows(policy, version)
         policy.counted = {"pair": pair, "rows": rows}
-    policy.n_new_labels = rows + _corrected(policy)
+    policy.n_new_labels = rows
     policy.counted_at = timezone.now()
     policy.save(update_fields=["counted", "n_new_labels", "counted_at"])
-    return policy.n_new_labels
+    return rows
 
 
-def _corrected(policy: Policy) -> int:
-    """Count what people have corrected since the base of a policy."""
-    return answers.count_labels_since(
-        solution=policy.solution, team=policy.team, since=policy.base_at
-    )
+def ungathered(policy: Policy) -> int:
+    """Count corrections of answers that a policy waits for in vain until they are gathered."""
+    if not policy.n_labels or policy.solution not in registry():
+        return 0
+    return count_ungathered(solution=policy.solution, team=policy.team)
 
 
 def _new_rows(policy: Policy, version: DatasetVersion | None) -> int:

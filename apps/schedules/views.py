@@ -19,7 +19,7 @@ from apps.datasets.models import Dataset
 from apps.schedules import calendar, services
 from apps.schedules.due import reason_not_to
 from apps.schedules.forms import PolicyForm, initial_of, suggested
-from apps.schedules.labels import latest_ready
+from apps.schedules.labels import latest_ready, ungathered
 from apps.schedules.models import Outcome, Policy, ScheduleRun, Trigger
 from ml_core.errors import AssayError, ConfigError, NotAllowedError
 
@@ -76,6 +76,7 @@ def policy(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
         "metric": _title_of(found),
         "has_open_run": is_open,
         "waits": _waits(found),
+        "n_ungathered": 0 if request.htmx else ungathered(found),  # type: ignore[attr-defined]
         "may_manage": may_manage,
         "may_run": may_manage and can(request.user, "solutions.train"),
         "may_approve": may_approve and found.needs_approval,

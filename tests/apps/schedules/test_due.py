@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.answers import services as answers
 from apps.audit.models import AuditEvent
 from apps.jobs.models import Job
 from apps.schedules import services
@@ -202,22 +201,6 @@ def test_unchanged_files_are_read_once(people, monkeypatch):
     assert Policy.objects.get().n_new_labels == 20
 
 
-def test_corrections_count_as_labels(people, monkeypatch):
-    policy = policy_of(people, trigger="labels", n_labels=3)
-    asked = {}
-
-    def count(*, solution, team, since):
-        asked.update(solution=solution, team=team, since=since)
-        return 3
-
-    monkeypatch.setattr(answers, "count_labels_since", count)
-
-    [run] = run_due()
-
-    assert run.why.startswith("3 new labels")
-    assert asked == {"solution": "tiny", "team": people.team, "since": policy.base_at}
-
-
 def test_a_policy_that_breaks_does_not_stop_the_others(people):
     broken = policy_of(people, name="Broken")
     due_since(broken, MONDAY)
@@ -249,17 +232,3 @@ def test_a_damaged_file_is_told(people):
 
     assert run.state == "nothing"
     assert "could not be counted" in run.reason
-
-
-def test_corrections_alone_train_no_second_time_and_the_page_says_why(
-    people, monkeypatch, run_jobs, login
-):
-    """They are no data until somebody makes a version of them."""
-    policy = policy_of(people, trigger="labels", n_labels=3)
-    monkeypatch.setattr(answers, "count_labels_since", lambda **_: 3)
-    run_due()
-    run_jobs()
-
-    assert run_due() == []
-    page = login(people.alice).get(policy.get_absolute_url()).content.decode()
-    assert "so the same model would come out" in page
