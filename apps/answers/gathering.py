@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from django.db import transaction
 from django.db.models import Max
 from django.http import Http404
 
+from apps.accounts.models import Team
 from apps.accounts.policies import require
 from apps.answers.models import Answer
 from apps.answers.services import count_labels_since
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from apps.accounts.models import Team, User
+    from apps.accounts.models import User
     from ml_core.data.schema import Column, Schema
     from solutions.api import Solution
 
@@ -44,12 +45,19 @@ def start_gathering(*, user: User, team: Team, solution: str, since: datetime | 
     found = find_solution(solution)
     _require_some(_answers(found, team, since))
     params = {"solution": solution, "since": since.isoformat() if since else None}
-    same = Job.objects.open().filter(team=team, kind="gather_labels", params=params)
-    known: Job | None = same.first()
-    return known or enqueue(
-        kind="gather_labels", title=f"Make a dataset of labels for {found.title}", team=team,
-        user=user, params=params,
-    )  # fmt: skip
+    with transaction.atomic():
+        _lock(team)
+        same = Job.objects.open().filter(team=team, kind="gather_labels", params=params)
+        known: Job | None = same.first()
+        return known or enqueue(
+            kind="gather_labels", title=f"Make a dataset of labels for {found.title}", team=team,
+            user=user, params=params,
+        )  # fmt: skip
+
+
+def _lock(team: Team) -> None:
+    """Let one transaction at a time look and act for a team; rows that name it go on."""
+    Team.objects.select_for_update(no_key=True).get(pk=team.pk)
 
 
 def gather(
@@ -71,14 +79,16 @@ def gather(
     answers = _answers(found, team, since)[:MOST_ROWS]
     _require_some(answers)
     schema = found.inputs()
-    common: dict[str, Any] = {
-        "user": user, "team": team, "solution": solution, "name": _name(found),
-        "dataset": Dataset.objects.filter(team=team, solution=solution, name=_name(found)).first(),
-    }  # fmt: skip
-    if not has_pictures(schema):
-        table = io.BytesIO(_table(schema, [_row(schema, one) for one in answers]))
-        return datasets.receive(**common, filename=f"{name}.csv", stream=table, mapping="auto")
-    return datasets.adopt(_packed(schema, answers), **common, filename=f"{name}.zip")
+    has_files = has_pictures(schema)
+    blob = _packed(schema, answers) if has_files else _written(schema, answers)
+    with transaction.atomic():
+        _lock(team)  # two at once make two versions of one dataset, not two datasets
+        known = Dataset.objects.filter(team=team, solution=solution, name=_name(found)).first()
+        return datasets.adopt(
+            blob, user=user, team=team, solution=solution, name=_name(found), dataset=known,
+            filename=f"{name}.{'zip' if has_files else 'csv'}",
+            mapping=None if has_files else "auto",
+        )  # fmt: skip
 
 
 def count_ungathered(*, solution: str, team: Team) -> int:
@@ -113,6 +123,12 @@ def _require_some(answers: Any) -> None:
     if not answers.exists():
         message = "Labels must be there to learn from. There is none. Correct or accept answers."
         raise DataError(Issue("no_label", message))
+
+
+def _written(schema: Schema, answers: Sequence[Answer]) -> storage.BlobWriter:
+    with storage.write("uploads") as blob:
+        blob.write(_table(schema, [_row(schema, one) for one in answers]))
+    return blob
 
 
 def _packed(schema: Schema, answers: Sequence[Answer]) -> storage.BlobWriter:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from apps.answers import client as models_client
+from apps.answers import gathering
 from apps.answers.models import Answer
 from apps.answers.wire import ModelProcessError
 from apps.datasets.models import DatasetVersion
@@ -81,6 +85,67 @@ def test_corrected_rows_become_new_versions_of_one_dataset(models, people, api, 
     assert version.number == 2
     assert load_frame(version)["is_bad"].to_list() == [0, 0]
     assert version.state == "ready"
+
+
+def at_once(work, n: int = 2) -> list:
+    """Do work in threads, each with its own connection; returns what came of it."""
+    found = []
+
+    def one() -> None:
+        try:
+            found.append(work())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def together(work, n: int = 2):
+    """Return work that waits until all are there, unless a lock lets only one in."""
+    all_there = threading.Barrier(n)
+
+    def waiting(*args, **kwargs):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            all_there.wait(timeout=1)
+        return work(*args, **kwargs)
+
+    return waiting
+
+
+def labelled(people, api) -> None:
+    asks = api(people.alice)
+    answer = asks.post("/api/v1/solutions/tiny/answers/", {"row": ROW}, format="json")
+    asks.post(f"/api/v1/answers/{answer.json()['id']}/correct/", {"correction": "bad"})
+
+
+def test_two_who_start_at_once_start_one(models, people, api, tmp_path, monkeypatch):
+    trained_model(people, tmp_path)
+    labelled(people, api)
+    monkeypatch.setattr(gathering, "enqueue", together(gathering.enqueue))
+    asked = {"user": people.alice, "team": people.team, "solution": "tiny"}
+
+    found = at_once(lambda: gathering.start_gathering(**asked).pk)
+
+    assert len(found) == 2
+    assert len(set(found)) == 1
+    assert Job.objects.filter(kind="gather_labels").count() == 1
+
+
+def test_two_that_gather_at_once_share_a_dataset(models, people, api, tmp_path, monkeypatch):
+    trained_model(people, tmp_path)
+    labelled(people, api)
+    monkeypatch.setattr(gathering.datasets, "adopt", together(gathering.datasets.adopt))
+    asked = {"user": people.alice, "team": people.team, "solution": "tiny"}
+
+    found = at_once(lambda: gathering.gather(**asked))
+
+    assert {version.number for version in found} == {1, 2}
+    assert len({version.dataset_id for version in found}) == 1
 
 
 def test_without_labels_there_is_no_dataset(people, login, api, tmp_path):
