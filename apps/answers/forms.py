@@ -21,6 +21,28 @@ MOST_TOGETHER_BYTES = 31 * 2**20  # larger forms would touch the disk unencrypte
 _ACCEPT = {"image": "image/*", "audio": "audio/*"}
 
 
+def _words(what: str, **more: Any) -> forms.CharField:
+    """Return a field of a text that every database keeps and compares with."""
+    message = f"{what} must be without NUL characters. Got one. Leave it out."
+    errors = {"null_characters_not_allowed": message}
+    return forms.CharField(required=False, error_messages=errors, **more)
+
+
+class AnswersFilter(forms.Form):
+    """How answers are searched: by what they are of, by solution, or those people reviewed."""
+
+    q = _words("A search", max_length=200)
+    solution = _words("A solution", max_length=100)
+    corrected = forms.BooleanField(required=False)
+
+
+class CorrectionForm(forms.Form):
+    """What an answer should have been, and why; how long they may be is the service's to say."""
+
+    correction = _words("A correction")
+    reason = _words("A reason")
+
+
 class AskForm(forms.Form):
     """One row: a field for each input column but the label, then the settings."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -15,13 +16,14 @@ from apps.accounts.policies import UserRequest, allowed, can, require
 from apps.accounts.services import current_team
 from apps.answers import services
 from apps.answers.cards import card_of
+from apps.answers.forms import AnswersFilter, CorrectionForm
 from apps.answers.gathering import start_gathering
 from apps.answers.models import Answer
 from apps.answers.pictures import shown
 from apps.answers.proof import proof_of_answer
 from apps.catalog.services import registry
 from apps.catalog.services import solution as find_solution
-from ml_core.errors import DataError
+from ml_core.errors import DataError, NotAllowedError
 
 if TYPE_CHECKING:
     import uuid
@@ -35,8 +37,11 @@ def index(request: UserRequest) -> HttpResponse:
     """List answers; by the serial of a part all that was ever said of it is found."""
     answers = Answer.objects.visible_to(request.user)
     has_any = answers.exists()
-    words, chosen = request.GET.get("q", "").strip(), request.GET.get("solution", "")
-    only_corrected = bool(request.GET.get("corrected"))
+    form = AnswersFilter(request.GET)
+    is_valid = form.is_valid()
+    words, chosen = form.cleaned_data.get("q", ""), form.cleaned_data.get("solution", "")
+    only_corrected = form.cleaned_data.get("corrected", False)
+    answers = answers if is_valid else answers.none()
     if words:
         answers = answers.filter(subject__icontains=words)
     if chosen:
@@ -47,6 +52,7 @@ def index(request: UserRequest) -> HttpResponse:
     context = {
         "page_obj": Paginator(answers, PER_PAGE).get_page(request.GET.get("page")),
         "has_any": has_any,
+        "form": form,
         "words": words,
         "chosen": chosen,
         "only_corrected": only_corrected,
@@ -54,7 +60,7 @@ def index(request: UserRequest) -> HttpResponse:
         "may_gather": can(request.user, "datasets.upload"),
         "solutions": list(registry()),
     }
-    return render(request, "answers/index.html", context)
+    return render(request, "answers/index.html", context, status=200 if is_valid else 422)
 
 
 @require_POST
@@ -94,7 +100,10 @@ def file(request: UserRequest, answer_id: uuid.UUID, column: str) -> Any:
 def _n_labels(request: UserRequest, slug: str) -> int:
     if slug not in registry():
         return 0
-    team = current_team(request.user)
+    try:
+        team = current_team(request.user)
+    except NotAllowedError:  # who oversees all teams may be in none
+        return 0
     return services.count_labels_since(solution=slug, team=team, since=None)
 
 
@@ -102,12 +111,14 @@ def _n_labels(request: UserRequest, slug: str) -> int:
 @allowed("answers.correct")
 def correct(request: UserRequest, answer_id: uuid.UUID) -> HttpResponse:
     answer = _answer(request, answer_id, "answers.correct")
-    words, reason = request.POST.get("correction", ""), request.POST.get("reason", "")
-    problem = ""
-    try:
-        services.correct(user=request.user, answer=answer, correction=words, reason=reason)
-    except DataError as error:
-        problem = error.issues[0].message
+    form = CorrectionForm(request.POST)
+    problem = "" if form.is_valid() else " ".join(map(str, chain(*form.errors.values())))
+    if not problem:
+        try:
+            services.correct(user=request.user, answer=answer, **form.cleaned_data)
+        except DataError as error:
+            problem = error.issues[0].message
+    reason = form.cleaned_data.get("reason", "")
     context = {"card": card_of(answer, request.user, problem=problem), "reason": reason}
     if request.htmx:  # type: ignore[attr-defined]  # which shows nothing of a refusal
         return render(request, "answers/_correction.html", context)
