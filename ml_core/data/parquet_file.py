@@ -66,8 +66,12 @@ def sniff_parquet(stream: BinaryIO) -> Sniffed:
             "The file must hold rows. Got columns only.",
             "Export it again with its rows.",
         )
+    # Writers may begin with a row group of no rows.
+    groups = (g for g in range(metadata.num_row_groups) if metadata.row_group(g).num_rows)
     with _damage_told():
-        first = next(file.iter_batches(batch_size=N_SAMPLES, row_groups=[0]))
+        first = next(file.iter_batches(batch_size=N_SAMPLES, row_groups=[next(groups, 0)]), None)
+        if first is None:
+            raise pa.ArrowInvalid("rows are promised that are not there")
         columns = tuple(
             ColumnPreview(field.name, _arrow_type(field.type), _arrow_samples(first.column(index)))
             for index, field in enumerate(schema)

@@ -23,6 +23,8 @@ def home(settings, tmp_path):
     settings.ASSAY_DATA_DIR = tmp_path / "home"
     (tmp_path / "home").mkdir()
     settings.ASSAY_MODELS_SOCKET = str(tmp_path / "m.sock")
+    # The embedded messenger, whatever the suite runs on.
+    settings.ASSAY_BROKER_URL, settings.CELERY_BROKER_URL = "", "embedded://localhost/"
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(tmp_path / "broker")}
     return tmp_path
 

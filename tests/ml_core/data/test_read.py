@@ -8,6 +8,8 @@ import string
 from contextlib import suppress
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,6 +84,25 @@ def test_a_damaged_parquet_does_no_more_than_be_refused(cut, at, byte):
     for damaged in (bytes(content), bytes(content[: cut % len(content)])):
         with suppress(DataError):
             assert read(damaged, "t.parquet").width > 0
+
+
+def test_a_parquet_may_begin_with_a_group_of_no_rows():
+    table = pa.table({"a": ["x", "y"]})
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, table.schema) as writer:
+        writer.write_table(table.slice(0, 0))
+        writer.write_table(table)
+
+    assert read(out.getvalue(), "t.parquet").rows() == [("x",), ("y",)]
+
+
+def test_a_parquet_that_promises_rows_it_has_not_is_damaged(monkeypatch):
+    out = io.BytesIO()
+    pl.DataFrame({"a": ["x"]}).write_parquet(out)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter(()))
+
+    with pytest.raises(DataError, match="whole"):
+        read(out.getvalue(), "t.parquet")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
