@@ -1,7 +1,7 @@
 # ruff: noqa: S101  a benchmark that measures something else must stop
 """Time of one answer by REST: a casting of 640 px, and a question about a picture not seen before.
 
-    python -m benchmarks.answers_latency [requests]
+    .venv/bin/python benchmarks/answers_latency.py [requests]
 
 Starts the product as an installation runs it, trains small models on the demos, and asks one after
 another over HTTP with an API key, from the request to the whole answer. Every picture is another.
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import requests
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks._record import record
 from solutions.casting import solution as casting

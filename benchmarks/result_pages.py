@@ -1,7 +1,7 @@
 # ruff: noqa: E402, S101, S106  Django must be set up before its models are imported
 """Server time of the pages of a result with 1.75 million rows, cold and warm.
 
-    python -m benchmarks.result_pages [rows]
+    .venv/bin/python benchmarks/result_pages.py [rows]
 
 A page is measured from the request to the last byte of the answer, in this process, without a
 network: "cold" after the cache of decoded columns was emptied, "warm" as the median of five.
@@ -12,7 +12,10 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import tests.settings  # noqa: F401  a home that is thrown away, before Django reads its settings
 
