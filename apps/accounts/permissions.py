@@ -19,7 +19,7 @@ class Allowed(BasePermission):
     """Ask the table for the action that `view.actions_needed` names for the method.
 
     The keys are HTTP methods ("GET", "POST"); the name of an extra action of a viewset
-    ("cancel") goes before the method.
+    ("cancel") goes before the method. What an action needs besides stands in `also_needed`.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -32,6 +32,9 @@ class Allowed(BasePermission):
         if action is None:
             return False
         require(request.user, action)
+        also = getattr(view, "also_needed", {}).get(getattr(view, "action", None))
+        if also is not None:
+            require(request.user, also)
         return True
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:

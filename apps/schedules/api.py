@@ -97,6 +97,7 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         "run": "schedules.manage",
         "approve": "models.promote",
     }
+    also_needed: ClassVar = {"create": "solutions.train", "run": "solutions.train"}
     filterset_fields: ClassVar = ["solution", "dataset", "is_paused"]
 
     def get_queryset(self) -> TeamOwnedQuerySet:
