@@ -2,6 +2,7 @@
 // for the next question. Without JavaScript the form works as it is.
 import htmx from "htmx.org";
 import { complaints } from "../complaints";
+import { make } from "../elements";
 import { size } from "../figures";
 import { jsonLines } from "../lines";
 import type { Dispose } from "../mount";
@@ -29,17 +30,6 @@ interface Count {
   done: number;
   failed: number;
   total: number;
-}
-
-function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  css: string,
-  text = "",
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(tag);
-  element.className = css;
-  element.textContent = text;
-  return element;
 }
 
 function build(form: HTMLFormElement, into: HTMLElement): Parts {

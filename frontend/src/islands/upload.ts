@@ -2,6 +2,7 @@
 // JavaScript the form works as it is. data-max-bytes: the largest file that the server takes.
 import { seconds, size } from "../figures";
 import type { Dispose } from "../mount";
+import { make } from "../elements";
 import { complaints, type Complaint } from "../complaints";
 
 interface Parts {
@@ -14,17 +15,6 @@ interface Parts {
   line: HTMLElement;
   cancel: HTMLButtonElement;
   errors: HTMLElement;
-}
-
-function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  css: string,
-  text = "",
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(tag);
-  element.className = css;
-  element.textContent = text;
-  return element;
 }
 
 function build(form: HTMLFormElement, input: HTMLInputElement): Parts {
