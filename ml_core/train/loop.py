@@ -105,7 +105,12 @@ class _State:
         self.module, self.options, self.steps_per_epoch = module, options, steps
         self.device = next(module.parameters()).device
         self.optimizer = torch.optim.AdamW(_decayed(module, options.weight_decay), lr=options.lr)
-        self.mean = AveragedModel(module, avg_fn=_mean_of(options)) if options.ema_decay else None
+        # Norms keep means of their own: those of the moment would not suit the mean of the weights.
+        self.mean = (
+            AveragedModel(module, avg_fn=_mean_of(options), use_buffers=True)
+            if options.ema_decay
+            else None
+        )
         self.best: dict[str, torch.Tensor] = {}
         self.history = History()
         self.n_steps = 0
@@ -257,6 +262,8 @@ def _mean_of(options: FitOptions) -> Callable[..., torch.Tensor]:
     def average(
         mean: torch.Tensor, now: torch.Tensor, n_averaged: torch.Tensor | int
     ) -> torch.Tensor:
+        if not mean.is_floating_point():
+            return now  # a count of batches
         # A young mean forgets faster, or the random first weights would weigh on it for long.
         n = int(n_averaged)
         decay = min(options.ema_decay, (1 + n) / (10 + n))

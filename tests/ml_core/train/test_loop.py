@@ -98,6 +98,20 @@ def test_it_leaves_the_best_weights_in_the_module():
     assert error(module.eval())["error"] == pytest.approx(best, abs=1e-7)
 
 
+def test_the_running_mean_of_the_weights_has_norms_of_its_own():
+    """Figures of the last batch alone would not suit weights that are a mean over many."""
+    norm = torch.nn.BatchNorm1d(1, momentum=1.0)  # so its own figures are those of the last batch
+    parts = [torch.full((4, 1), value) for value in (0.0, 0.0, 0.0, 100.0)]
+
+    fit(
+        norm, lambda _: parts, lambda module, rows: module(rows).square().sum(), run=NullRun(),
+        options=FitOptions(epochs=1, ema_decay=0.5), steps_per_epoch=len(parts),
+    )  # fmt: skip
+
+    assert 0 < float(norm.running_mean) < 100
+    assert int(norm.num_batches_tracked) == len(parts)
+
+
 def test_it_stops_when_patience_is_over():
     figures = iter([3.0, 1.0, 2.0, 2.0, 2.0, 0.5])
 
