@@ -63,6 +63,9 @@ class Detector(nn.Module):
         self.head = Detect(n_classes, REG_MAX, ch=self.pyramid.widths)
         self.head.stride = torch.tensor([float(s) for s in STRIDES])
         self.head.bias_init()
+        for norm in (*self.pyramid.modules(), *self.head.modules()):
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.momentum, norm.eps = 0.03, 1e-3  # Ultralytics' own, for small batches
 
     def raw(self, pictures: Tensor) -> dict[str, Any]:
         """Return what the loss wants."""
