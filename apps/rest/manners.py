@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from django.urls import URLPattern, URLResolver
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -57,6 +57,22 @@ class Manners(APIView):
             if isinstance(found, KeptAnswer):
                 raise _SaidBeforeError(found)
             self.claim = found
+
+    def perform_authentication(self, request: Request) -> None:
+        """Count who shows a key that is none: nobody guesses keys at will."""
+        try:
+            super().perform_authentication(request)
+        except AuthenticationFailed:
+            self.check_throttles(request)
+            raise
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        """Count strangers; the framework counts a request only once it may go on."""
+        if not request.user.is_authenticated:
+            self.check_throttles(request)
+        super().permission_denied(request, message, code)
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, _SaidBeforeError):

@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from apps.rest.limits import CallerLimit
+from apps.rest.limits import CallerLimit, StrangerLimit
 from apps.rest.words import DEEPEST, require_storable
 from tests.apps.workshop import ready_version, scored
 
@@ -140,6 +140,31 @@ def test_each_answer_tells_what_is_left_and_the_last_when_to_come_again(people, 
     assert 50 <= int(answers[2]["Retry-After"]) <= 60
     assert 50 <= int(answers[2]["RateLimit-Reset"]) <= 60
     told(answers[2], 429)
+
+
+@pytest.mark.parametrize("key", ["", "Bearer assay_wrong", "Bearer x"])
+def test_a_stranger_who_asks_too_often_is_told_to_wait(key, db, monkeypatch):
+    monkeypatch.setattr(StrangerLimit, "THROTTLE_RATES", {"anon": "2/min"})
+    cache.clear()
+    client = APIClient(headers={"Authorization": key} if key else {})
+
+    answers = [client.get("/api/v1/jobs/") for _ in range(3)]
+
+    assert [a.status_code for a in answers] == [401, 401, 429]
+    assert [a["RateLimit-Remaining"] for a in answers] == ["1", "0", "0"]
+    assert 50 <= int(answers[2]["Retry-After"]) <= 60
+    told(answers[2], 429)
+
+
+def test_strangers_use_up_nothing_of_who_is_known(people, api, monkeypatch):
+    monkeypatch.setattr(StrangerLimit, "THROTTLE_RATES", {"anon": "1/min"})
+    cache.clear()
+    stranger = APIClient()
+
+    answers = [stranger.get("/api/v1/jobs/") for _ in range(2)]
+
+    assert [a.status_code for a in answers] == [401, 429]
+    assert api(people.alice).get("/api/v1/jobs/").status_code == 200
 
 
 def test_a_text_at_the_greatest_depth_is_still_taken():
