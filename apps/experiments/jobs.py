@@ -50,7 +50,7 @@ def end(job: Job) -> None:
         _clear(str(training.pk))
 
 
-@handler("train", on_end=end)
+@handler("train", on_end=end, needs=("solutions.train",))
 def train(job: Job, run: JobRun) -> str:
     """Train a model; an attempt after a crash begins anew and replaces its figures."""
     training: TrainingRun = TrainingRun.objects.select_related(

@@ -82,7 +82,10 @@ class JobViewSet(ReadOnlyModelViewSet[Job]):
     @extend_schema(request=None, responses=JobDetailSerializer)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
-        """Put a failed or cancelled job back into its queue."""
+        """Put a failed or cancelled job back into its queue.
+
+        Needs the right to begin such a job, too: a training needs `solutions.train`.
+        """
         return self._act(services.retry)
 
     def _act(self, act: Callable[[Job, User], Job]) -> Response:

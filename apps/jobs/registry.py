@@ -21,16 +21,22 @@ OnEnd = Callable[["Job"], None]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """What does a kind of job, and what to tell when it ends without success."""
+    """What does a kind of job, what to tell when it ends without success, and who may begin one.
+
+    Who retries a job begins it anew, and needs the rights in `needs` besides.
+    """
 
     work: Work
     on_end: OnEnd | None = None
+    needs: tuple[str, ...] = ()
 
 
 _HANDLERS: dict[str, Handler] = {}
 
 
-def handler(kind: str, on_end: OnEnd | None = None) -> Callable[[Work], Work]:
+def handler(
+    kind: str, on_end: OnEnd | None = None, needs: tuple[str, ...] = ()
+) -> Callable[[Work], Work]:
     """Register a function that does jobs of a kind and returns the address of the result.
 
     It is called again after a crash, so it must be idempotent: the same job, the same rows.
@@ -40,10 +46,18 @@ def handler(kind: str, on_end: OnEnd | None = None) -> Callable[[Work], Work]:
     def register(work: Work) -> Work:
         if kind in _HANDLERS and _HANDLERS[kind].work is not work:
             raise ValueError(f"A kind of job must have one handler. Got a second for {kind!r}.")
-        _HANDLERS[kind] = Handler(work, on_end)
+        _HANDLERS[kind] = Handler(work, on_end, needs)
         return work
 
     return register
+
+
+def rights_to_retry(kind: str) -> tuple[str, ...]:
+    """Return all rights that retrying a job of a kind needs."""
+    try:
+        return ("jobs.retry", *find(kind).needs)
+    except JobError:  # no app brings it any more; its worker will say so
+        return ("jobs.retry",)
 
 
 @cache

@@ -10,9 +10,11 @@ from django.db.models import F
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from apps.accounts.policies import require
 from apps.audit.services import record
 from apps.jobs.ending import tell_end
 from apps.jobs.models import Job, JobEvent, State
+from apps.jobs.registry import rights_to_retry
 from ml_core.errors import JobError
 
 if TYPE_CHECKING:
@@ -86,8 +88,12 @@ def cancel(job: Job, user: User | None) -> Job:
 def retry(job: Job, user: User | None) -> Job:
     """Put a failed or cancelled job back into its queue, with its attempts before it again.
 
-    Raises: JobError: if it has not failed and was not cancelled.
+    Raises: JobError: if it has not failed and was not cancelled. NotAllowedError, Http404: if
+        this person may not begin such a job.
     """
+    if user is not None:
+        for action in rights_to_retry(job.kind):
+            require(user, action, job)
     moved = Job.objects.filter(id=job.id, state__in=[State.FAILED, State.CANCELLED]).update(
         state=State.QUEUED,
         max_attempts=F("attempt") + 2,

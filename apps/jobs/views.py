@@ -14,6 +14,7 @@ from apps.jobs import services
 from apps.jobs.forms import JobFilter
 from apps.jobs.models import Job, State
 from apps.jobs.queues import Queue, is_served, processes, queues
+from apps.jobs.registry import rights_to_retry
 from ml_core.errors import JobError
 
 if TYPE_CHECKING:
@@ -102,5 +103,6 @@ def _context(request: UserRequest, job: Job) -> dict[str, object]:
         "unserved": Queue(job.queue) if is_stuck else None,
         "events": job.events.order_by("-id")[:N_LOG_LINES],  # the newest first
         "may_cancel": job.can_be_cancelled and can(request.user, "jobs.cancel"),
-        "may_retry": job.can_be_retried and can(request.user, "jobs.retry"),
+        "may_retry": job.can_be_retried
+        and all(can(request.user, action) for action in rights_to_retry(job.kind)),
     }

@@ -51,7 +51,7 @@ def end(job: Job) -> None:
     )
 
 
-@handler("retrain", on_end=end)
+@handler("retrain", on_end=end, needs=("schedules.manage", "solutions.train"))
 def retrain(job: Job, run: JobRun) -> str:
     """Do one run of a policy; an attempt after a crash goes on with the model that stands."""
     found: ScheduleRun = ScheduleRun.objects.select_related(

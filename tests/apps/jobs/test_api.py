@@ -71,3 +71,29 @@ def test_a_key_without_the_scope_cannot_cancel(job, people, client):
     assert seen.status_code == 200
     assert refused.status_code == 403
     assert "scope jobs.cancel" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "also"),
+    [
+        ("train", ["solutions.train"]),
+        ("retrain", ["solutions.train", "schedules.manage"]),
+    ],
+)
+def test_retrying_needs_the_right_to_begin_such_a_job(kind, also, people, api, login, client):
+    job = services.enqueue(kind=kind, title="Learn", team=people.team, user=people.alice, params={})
+    Job.objects.filter(pk=job.pk).update(state=State.FAILED)
+    url = f"/api/v1/jobs/{job.pk}/retry/"
+    people.bob.role = "integrator"
+    people.bob.save()
+
+    def by_key(*scopes: str) -> int:
+        key = make_key(user=people.alice, team=people.team, name="k", scopes=scopes, days=1)[1]
+        return client.post(url, headers={"Authorization": f"Bearer {key}"}).status_code
+
+    assert api(people.bob).post(url).status_code == 403
+    assert login(people.bob).post(f"/jobs/{job.pk}/retry/").status_code == 403
+    assert login(people.bob).get(f"/jobs/{job.pk}/").context["may_retry"] is False
+    assert by_key("jobs.retry", *also[1:]) == 403
+    assert Job.objects.get(pk=job.pk).state == State.FAILED
+    assert by_key("jobs.retry", *also) == 200
