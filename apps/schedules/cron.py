@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 _RANGES = ((60, 0), (24, 0), (31, 1), (12, 1), (7, 0))
+_SEVEN = re.compile(r"(?<![/\d])7(?!\d)")  # as a day, not as a step
 FURTHEST = timedelta(days=5 * 366)  # the 29th of February comes at last
 
 
@@ -128,6 +130,10 @@ def zone_of(name: str) -> ZoneInfo:
 
 def _parsed(part: str, name: str, size: int, first: int) -> frozenset[int]:
     try:
+        if name == "day of week" and _SEVEN.search(part):
+            # Sunday is 0 and 7: as a first day it begins the week, else it ends it.
+            found = crontab_parser(size + 1, first).parse(part.replace("7-", "0-"))
+            return frozenset(int(value) % size for value in found)
         return frozenset(int(value) for value in crontab_parser(size, first).parse(part))
     except (ParseException, ValueError, TypeError, KeyError) as error:
         message = (

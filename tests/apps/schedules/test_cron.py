@@ -76,6 +76,33 @@ def test_what_cannot_be_is_named(text, words):
         Cron.read(text, "UTC")
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("0 3 * * 7", "0 3 * * 0"),
+        ("0 3 * * 5-7", "0 3 * * 5,6,0"),
+        ("0 3 * * 7-2", "0 3 * * 0-2"),
+        ("0 3 * * 7-4/2", "0 3 * * 0,2,4"),
+        ("0 3 * * 1,7", "0 3 * * 0,1"),
+        ("0 3 * * */7", "0 3 * * 0"),
+        ("0 3 * * 1-7", "0 3 * * 0-6"),
+        ("0 3 * * MON-FRI", "0 3 * * 1-5"),
+        ("0 3 1 JAN *", "0 3 1 1 *"),
+        ("0 3 1 jan-mar,Dec *", "0 3 1 1,2,3,12 *"),
+    ],
+)
+def test_sunday_is_seven_too_and_names_are_known(text, same):
+    one, other = Cron.read(text, "UTC"), Cron.read(same, "UTC")
+
+    assert (one.months, one.weekdays) == (other.months, other.weekdays)
+
+
+@pytest.mark.parametrize("text", ["0 3 * * 8", "0 3 * * 7-9", "0 7 * 7 77", "0 3 1 winter *"])
+def test_other_days_and_words_are_refused(text):
+    with pytest.raises(ConfigError):
+        Cron.read(text, "UTC")
+
+
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "", "../../etc/passwd", "/etc/localtime"])
 def test_a_zone_must_be_known(zone):
     with pytest.raises(ConfigError, match="time zone"):
@@ -93,3 +120,4 @@ def test_missed_times_are_counted_up_to_now():
 
 def test_it_says_what_it_means():
     assert Cron.read("0 3 * * 1", "UTC").in_words() == "At 03:00, only on Monday"
+    assert Cron.read("0 3 * * 7", "UTC").in_words() == "At 03:00, only on Sunday"
