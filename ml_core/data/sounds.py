@@ -6,7 +6,7 @@ import io
 import struct
 import wave
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -62,18 +62,23 @@ def read_sound(data: bytes, name: str = "sound") -> Sound:
     samples = _decoded(body[: n_frames * form.frame], form)
     if not np.isfinite(samples).all():
         raise _bad(name, "have finite samples", "some that are no numbers")
-    mixed = samples.reshape(n_frames, form.channels).mean(axis=1)
-    return Sound(np.clip(mixed, -1.0, 1.0).astype(np.float32), form.rate)
+    # Cut before they are mixed: the sum of two channels may leave what a number can hold.
+    mixed = np.clip(samples, -1.0, 1.0).reshape(n_frames, form.channels).mean(axis=1)
+    return Sound(mixed.astype(np.float32), form.rate)
 
 
-def write_sound(sound: Sound) -> bytes:
-    """Return a WAV of 8 bits, which is the same each time and packs well."""
+def write_sound(sound: Sound, bits: Literal[8, 16] = 8) -> bytes:
+    """Return a WAV, the same each time: of 8 bits, which packs well, or of 16, which is finer."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
-        file.setsampwidth(1)
+        file.setsampwidth(bits // 8)
         file.setframerate(sound.rate)
-        file.writeframes((np.round(sound.samples * 127) + 128).astype(np.uint8).tobytes())
+        if bits == 8:
+            samples = (np.round(sound.samples * 127) + 128).astype(np.uint8)
+        else:
+            samples = np.round(sound.samples * 32_767).astype("<i2")
+        file.writeframes(samples.tobytes())
     return out.getvalue()
 
 

@@ -89,12 +89,21 @@ def test_floats_beyond_full_scale_are_clipped():
     assert read_sound(wav(struct.pack("<f", 3e38), kind=3, bits=32)).samples.tolist() == [1.0]
 
 
-def test_what_is_written_is_read_again():
+def test_floats_whose_sum_no_number_holds_are_heard_as_numbers():
+    moment = [1.7e308] * 4 + [-1.7e308] * 4
+
+    sound = read_sound(wav(struct.pack("<8d", *moment), kind=3, bits=64, channels=8))
+
+    assert sound.samples.tolist() == [0.0]
+
+
+@pytest.mark.parametrize(("bits", "step"), [(8, 0.01), (16, 0.0001)])
+def test_what_is_written_is_read_again(bits, step):
     sound = tone(440)
 
-    again = read_sound(write_sound(sound))
+    again = read_sound(write_sound(sound, bits))
 
-    assert np.abs(again.samples - sound.samples).max() < 0.01
+    assert np.abs(again.samples - sound.samples).max() < step
 
 
 def test_silence_is_minus_one_and_a_tone_stands_at_its_pitch():
