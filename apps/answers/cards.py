@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.urls import reverse
+
 from apps.accounts.policies import can
 from apps.catalog.services import solution as find_solution
 
@@ -13,8 +15,18 @@ if TYPE_CHECKING:
 
     from apps.accounts.models import User
     from apps.answers.models import Answer
+    from ml_core.data.schema import Schema
 
 COLOURS: Mapping[str, str] = {"good": "green", "warning": "yellow", "bad": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class SentSound:
+    """A sound that was asked about; `title` is that of its column, `name` that of its file."""
+
+    title: str
+    name: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,7 @@ class Card:
     may_correct: bool
     may_accept: bool
     inputs: list[tuple[str, Any]]
+    sounds: list[SentSound]
     others: list[str] = field(default_factory=list)
     problem: str = ""
 
@@ -55,9 +68,22 @@ def card_of(answer: Answer, user: User, *, problem: str = "") -> Card:
         # To agree with "I cannot tell" says nothing of what is right.
         may_accept=bool(solution.verdicts) or not answer.output.get("alert"),
         inputs=[(titles.get(name, name), value) for name, value in answer.inputs.items()],
+        sounds=_sounds(answer, solution.inputs()),
         others=[word for word in solution.verdicts if word != said],
         problem=problem,
     )
+
+
+def _sounds(answer: Answer, schema: Schema) -> list[SentSound]:
+    return [
+        SentSound(
+            column.title,
+            answer.files[column.name]["name"].removeprefix(f"{column.name}/"),
+            reverse("answers:file", args=[answer.pk, column.name]),
+        )
+        for column in schema.columns
+        if column.kind == "audio" and column.name in answer.files
+    ]
 
 
 def cards_of(answers: Iterable[Answer], user: User) -> list[Card]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from solutions.api import Solution
 
 MOST_TOGETHER_BYTES = 31 * 2**20  # larger forms would touch the disk unencrypted
-_ACCEPT = {"image": "image/*", "audio": "audio/*"}
+_ACCEPT = {"image": "image/*", "audio": "audio/wav,audio/x-wav,.wav"}
 
 
 def _words(what: str, **more: Any) -> forms.CharField:
@@ -54,8 +54,7 @@ class AskForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["token"].initial = uuid4().hex
         asked = [c for c in solution.inputs().columns if _is_asked(c)]
-        # What names the thing comes first: people scan the serial, then take the picture.
-        asked.sort(key=lambda column: column.kind != "id" or column.required)
+        asked.sort(key=_place)
         self._columns = {c.name: c for c in asked}
         pictures = [c.name for c in asked if c.kind == "image"]
         self.many = pictures[0] if len(pictures) == 1 else ""
@@ -118,6 +117,16 @@ class AskForm(forms.Form):
 
 def _is_asked(column: Column) -> bool:
     return column.role != "label" and column.kind != "boxes"
+
+
+def _place(column: Column) -> int:
+    """Put what names the thing first, for people scan the serial, then take the picture.
+
+    Last comes a class that may be left out: it is for reports.
+    """
+    if column.required:
+        return 1
+    return {"id": 0, "category": 2}.get(column.kind, 1)
 
 
 def _field(column: Column, *, has_files: bool) -> forms.Field:

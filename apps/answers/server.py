@@ -7,7 +7,7 @@ import os
 import socketserver
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from apps.registry.bundles import MOST_LOADED, loaded
 from apps.registry.models import ModelVersion
 from apps.registry.services import load
 from ml_core.data.complete import complete
+from ml_core.data.gallery import faults_of
 from ml_core.data.media import MemoryMedia
 from ml_core.data.validate import Checker
 from ml_core.errors import AssayError, ConfigError, DataError, Issue, ModelError
@@ -57,6 +58,7 @@ def answer(question: Question) -> Said:
     batch = TableBatch(frame, media=MemoryMedia(question.files))
     if errors := [issue for issue in solution.validate(batch) if issue.severity == "error"]:
         raise DataError(errors)
+    _require_sounds(batch, solution.inputs())
     with _one_at_a_time:
         predictor = load(model)
         started = time.perf_counter()
@@ -95,6 +97,23 @@ def frame_of(row: Any, schema: Schema) -> pl.DataFrame:
     if errors := checker.finish().errors:
         raise DataError(errors)
     return complete(frame, schema)
+
+
+def _require_sounds(batch: TableBatch, schema: Schema) -> None:
+    """Refuse a sound that cannot be heard, also where the model would not listen to it.
+
+    Pictures need no such look: each model that takes one decodes it.
+    Raises: DataError: naming its column.
+    """
+    row = batch.targets.row(0, named=True)
+    sounds = [c.name for c in schema.columns if c.kind == "audio" and row.get(c.name)]
+    issues = [
+        replace(issue, column=name)
+        for name in sounds
+        for issue in faults_of(batch.media, row[name], "audio")
+    ]
+    if issues:
+        raise DataError(issues)
 
 
 def _missing(name: str) -> Issue:

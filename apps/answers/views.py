@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -19,6 +19,7 @@ from apps.answers.cards import card_of
 from apps.answers.forms import AnswersFilter, CorrectionForm
 from apps.answers.gathering import start_gathering
 from apps.answers.models import Answer
+from apps.answers.parts import whole_or_part
 from apps.answers.pictures import shown
 from apps.answers.proof import proof_of_answer
 from apps.catalog.services import registry
@@ -85,13 +86,12 @@ def detail(request: UserRequest, answer_id: uuid.UUID) -> HttpResponse:
 
 @require_GET
 @allowed("results.view")
-def file(request: UserRequest, answer_id: uuid.UUID, column: str) -> Any:
+def file(request: UserRequest, answer_id: uuid.UUID, column: str) -> HttpResponse:
     """Show a picture of a question upright, as the model saw it; play a sound."""
     answer = _answer(request, answer_id)
     if column not in answer.files:
         raise Http404
-    data, kind = shown(answer, column)
-    response = FileResponse(data, content_type=kind)
+    response = whole_or_part(request, *shown(answer, column))
     response["Cache-Control"] = "private, max-age=86400, immutable"
     response["X-Content-Type-Options"] = "nosniff"
     return response

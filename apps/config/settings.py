@@ -221,6 +221,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "style-src-attr": [UNSAFE_INLINE],  # widths of bars and positions in charts
         "img-src": [SELF, "data:"],
+        "media-src": [SELF],  # sounds of questions
         "font-src": [SELF, "data:"],
         "connect-src": [SELF],
         "form-action": [SELF],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ml_core.data.labels.read import Files
+    from ml_core.data.media import Media
     from ml_core.data.schema import Schema
     from ml_core.data.validate import Checker
     from ml_core.errors import Issue
@@ -50,13 +51,14 @@ def check_gallery(
     kinds = {column.name: column.kind for column in schema.columns}
     ordered = sorted(first.items(), key=lambda pair: pair[1])
     for done, ((column_name, name), row) in enumerate(ordered, 1):
-        for issue in _faults(files, name, kinds[column_name]):
+        for issue in faults_of(files, name, kinds[column_name]):
             checker.tell(replace(issue, column=column_name, row=row))
         progress(done, done / len(first))
     return frame
 
 
-def _faults(files: Files, name: str, kind: str) -> tuple[Issue, ...]:
+def faults_of(files: Media, name: str, kind: str) -> tuple[Issue, ...]:
+    """Return why a file cannot be used as a column of a kind would; nothing if it can."""
     try:
         _READERS[kind](files.read(name), name)
     except DataError as error:

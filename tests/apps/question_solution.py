@@ -23,6 +23,7 @@ SCHEMA = Schema(
         Column("question", "text", "Question", "In words.", aliases=("asked",)),
         Column("answer", "category", "Answer", "Where it is known.", required=False, nullable=True,
                role="label"),
+        Column("sound", "audio", "Sound", "What is heard.", required=False, nullable=True),
     )
 )  # fmt: skip
 

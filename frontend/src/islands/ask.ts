@@ -146,8 +146,13 @@ function forms(parts: Parts): { name: string; data: FormData }[] {
   });
 }
 
+function fileInputs(form: HTMLFormElement): HTMLInputElement[] {
+  return [...form.querySelectorAll<HTMLInputElement>("input[type=file]")];
+}
+
 function refused(parts: Parts): boolean {
   const chosen = [...(parts.files?.files ?? [])];
+  const all = fileInputs(parts.form).flatMap((input) => [...(input.files ?? [])]);
   const most = Number(parts.form.dataset.most ?? 50);
   const limit = Number(parts.form.dataset.maxBytes?.replaceAll(",", "") ?? Infinity);
   parts.faults.replaceChildren();
@@ -158,7 +163,7 @@ function refused(parts: Parts): boolean {
       `At most ${most} pictures can be asked about at once. Upload them as a dataset and score that.`,
     );
   }
-  for (const file of chosen.filter((one) => one.size > limit)) {
+  for (const file of all.filter((one) => one.size > limit)) {
     fault(parts, file.name, `A file must be at most ${size(limit)}. It is ${size(file.size)}.`);
   }
   return parts.faults.childElementCount > 0;
@@ -168,9 +173,11 @@ function refused(parts: Parts): boolean {
 function renew(parts: Parts, isAllWell: boolean): void {
   const token = parts.form.querySelector<HTMLInputElement>("input[name=token]");
   if (token !== null) token.value = crypto.randomUUID().replaceAll("-", "");
-  if (isAllWell && parts.files !== null) {
-    parts.files.value = "";
-    parts.files.dispatchEvent(new Event("change", { bubbles: true }));
+  if (isAllWell) {
+    for (const files of fileInputs(parts.form)) {
+      files.value = "";
+      files.dispatchEvent(new Event("change", { bubbles: true }));
+    }
   }
   const next =
     parts.form.querySelector<HTMLTextAreaElement>("textarea:not([name^=setting_])") ??
@@ -210,6 +217,15 @@ function onScan(parts: Parts, event: KeyboardEvent): void {
   parts.files.focus();
 }
 
+/** Put files into a chooser; with none it keeps what it has. */
+function give(into: HTMLInputElement, files: File[]): void {
+  if (files.length === 0) return;
+  const carrier = new DataTransfer();
+  for (const file of files) carrier.items.add(file);
+  into.files = carrier.files;
+  into.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
 function watchDrops(parts: Parts): void {
   const { form, files } = parts;
   if (files === null) return;
@@ -233,9 +249,14 @@ function watchDrops(parts: Parts): void {
     });
   }
   form.addEventListener("drop", (event) => {
-    if (event.dataTransfer === null || event.dataTransfer.files.length === 0) return;
-    files.files = event.dataTransfer.files;
-    files.dispatchEvent(new Event("change", { bubbles: true }));
+    const dropped = [...(event.dataTransfer?.files ?? [])];
+    const sound = form.querySelector<HTMLInputElement>("input[type=file][accept*=audio]");
+    const isHeard = (file: File): boolean => sound !== null && file.type.startsWith("audio/");
+    give(
+      files,
+      dropped.filter((file) => !isHeard(file)),
+    );
+    if (sound !== null) give(sound, dropped.filter(isHeard).slice(0, 1));
   });
 }
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from apps.answers.server import ModelServer
+from tests.apps.answers.world import picture_model
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +27,10 @@ def models(settings, tmp_path):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def question_model(settings, people, tmp_path):
+    """A model that answers questions about pictures, and is deaf."""
+    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.question_solution"]
+    return picture_model(people, tmp_path, "question", least=255)

@@ -3,55 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from apps.answers.models import Answer
-from apps.answers.server import ModelServer
-from apps.datasets.models import Dataset, DatasetVersion
-from apps.experiments.models import TrainingRun
-from apps.jobs.models import State
-from apps.registry.services import register
 from tests.apps.datasets.hostile import GOOD, SVG, huge_png, jpeg, turned
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(autouse=True)
-def question_solution(settings):
-    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.apps.question_solution"]
-
-
 @pytest.fixture
-def models(settings, tmp_path, people):
-    settings.ASSAY_MODELS_SOCKET = str(tmp_path / "models.sock")
-    server = ModelServer(tmp_path / "models.sock")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield _question_model(people, tmp_path)
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _question_model(people, tmp_path):
-    dataset = Dataset.objects.create(name="Q", solution="question", team=people.team)
-    version = DatasetVersion.objects.create(
-        dataset=dataset, team=people.team, number=1, state="ready", filename="q.zip",
-        format="pictures", sha256="0" * 64, source_blob="x", n_rows=1,
-    )  # fmt: skip
-    run = TrainingRun.objects.create(
-        team=people.team, created_by=people.alice, solution="question", dataset_version=version,
-        options={}, state=State.SUCCEEDED, token="q", data_sha256="0" * 64, code_version="1",
-    )  # fmt: skip
-    bundle = tmp_path / "question-bundle"
-    bundle.mkdir()
-    (bundle / "model.json").write_text('{"least": 255}', "utf-8")
-    card = '{"licence": "AGPL-3.0-or-later", "limits": ["None."], "data_origin": "None."}'
-    (bundle / "card.json").write_text(card, "utf-8")
-    return register(run, bundle, {"accuracy": 1.0})
+def models(models, question_model):
+    return question_model
 
 
 QUESTIONS = {

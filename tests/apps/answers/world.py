@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def picture_model(people, tmp_path: Path, solution: str = "picture"):
-    """Register a model that finds bright squares."""
+def picture_model(people, tmp_path: Path, solution: str = "picture", least: int = 200):
+    """Register a model that finds what is at least so bright."""
     common = {"team": people.team, "created_by": people.alice}
     dataset = Dataset.objects.create(name="Parts", solution=solution, **common)
     version = DatasetVersion.objects.create(
@@ -29,7 +29,7 @@ def picture_model(people, tmp_path: Path, solution: str = "picture"):
     )  # fmt: skip
     bundle = tmp_path / f"bundle-{run.pk}"
     bundle.mkdir()
-    (bundle / "model.json").write_text(json.dumps({"least": 200}), "utf-8")
+    (bundle / "model.json").write_text(json.dumps({"least": least}), "utf-8")
     card = {"licence": "AGPL-3.0-or-later", "limits": ["Small."], "data_origin": "Drawn."}
     (bundle / "card.json").write_text(json.dumps(card), "utf-8")
     return register(run, bundle, {"accuracy": 0.9})
