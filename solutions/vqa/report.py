@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from solutions.api import Options, Predictions, Predictor, TableBatch
 
 N_ANSWERS = 20
+NOT_HEARD = Text(
+    "Not heard",
+    "This model learnt from no sounds. What was given to hear was not heard.",
+    "warning",
+)
 SECONDS_A_TOKEN = 4 / 50  # the ear makes one token of four frames
 
 
@@ -36,9 +41,7 @@ def report(predictions: Predictions, batch: TableBatch) -> Report:
         ),
     ]  # fmt: skip
     if not predictions.facts.get("hears") and batch.targets["sound"].is_not_null().any():
-        blocks.append(
-            Text("Not heard", "This model learnt from no sounds. Those given were not heard.")
-        )
+        blocks.append(NOT_HEARD)
     measured = figures(predictions, batch)
     if measured:
         blocks.append(
@@ -92,8 +95,11 @@ def explain(
     for row in rows:
         stop_if_cancelled(run)
         one = batch.only(row)
-        told = predictor.predict(one, run, settings).frame.row(0, named=True)
-        found[row] = Report(_blocks(told, one))
+        answered = predictor.predict(one, run, settings)
+        blocks = _blocks(answered.frame.row(0, named=True), one)
+        if not answered.facts.get("hears") and one.targets["sound"][0] is not None:
+            blocks.append(NOT_HEARD)
+        found[row] = Report(blocks)
     return found
 
 

@@ -121,6 +121,8 @@ def test_a_model_that_learnt_from_no_sounds_says_so(tmp_path):
     assert told.frame["listened"].to_list() == [None]
     titles = [block["title"] for block in solution.report(told, data).to_json()]
     assert "Not heard" in titles
+    reasons = solution.explain(solution.load(tmp_path, "cpu"), [0], data)[0].to_json()
+    assert "Not heard" in [block["title"] for block in reasons]
 
 
 @pytest.mark.slow
