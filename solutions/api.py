@@ -215,7 +215,15 @@ class Solution(ABC, Generic[O]):
 
     @abstractmethod
     def demo(self) -> Path:
-        """Return a tiny sample file, for the "try it" button and for tests."""
+        """Return a tiny sample file, for tests, and for "try it" if there is no other."""
+
+    def sample(self, folder: Path) -> Path:
+        """Return the file that the "try it" button takes in: the demo, or a larger one.
+
+        A larger one, with more to learn from than is worth shipping, is drawn into `folder` within
+        seconds, and is the same each time.
+        """
+        return self.demo()
 
     def validate(self, batch: Batch) -> list[Issue]:
         """Check rules across columns or rows; the schema itself is checked before."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -42,8 +44,8 @@ def load_demo(*, solution: Solution[Any], team: Team, user: User | None) -> Data
     """Take in the sample of a solution as a dataset, mapped by itself."""
     from apps.datasets import services  # noqa: PLC0415  datasets know the catalogue, not only it them
 
-    path = solution.demo()
-    with path.open("rb") as stream:
+    room = TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR)
+    with room as folder, (path := solution.sample(Path(folder))).open("rb") as stream:
         return services.receive(
             user=user, team=team, solution=solution.slug, name=DEMO_NAME, filename=path.name,
             stream=stream, mapping="auto",

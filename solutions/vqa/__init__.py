@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from solutions.api import Options, Predictor
     from solutions.blocks import Report
 
+SAMPLE_PICTURES = 240  # few enough to learn beeps from within a minute
 METRICS = (
     Metric("accuracy", "Accuracy", "Share of questions answered right.", format=".1%"),
     Metric(
@@ -114,6 +115,14 @@ class VisualQuestions(Solution[VqaOptions]):
     def demo(self) -> Path:
         """Drawn scenes with questions."""
         return Path(__file__).parent / "demo" / "scenes.zip"
+
+    def sample(self, folder: Path) -> Path:
+        """Drawn scenes, each with a clip of beeps, which are too large to ship."""
+        from solutions.vqa.simulate import pack, scenes
+
+        out = folder / "scenes.zip"
+        pack(*scenes(SAMPLE_PICTURES, seed=0, sounds=1.0), out)
+        return out
 
 
 solution = VisualQuestions()

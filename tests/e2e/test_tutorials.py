@@ -26,7 +26,7 @@ DEMOS = {"castings": "casting/demo/castings.zip", "questions": "vqa/demo/scenes.
 SAID = {
     "fraud": ("succeeded", "score", "'ap'"),
     "castings": ("succeeded", "label"),
-    "questions": ("label", "no"),
+    "questions": ("label", "no", "'listened': '["),
 }
 
 

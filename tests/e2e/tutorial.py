@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.e2e.product import Product
 
 LONG_MS = 150_000
+CLIP = ROOT / "solutions" / "vqa" / "demo" / "three-beeps.wav"
 # The order matters: bold before italic, since both begin with a star.
 _ACTS = re.compile(
     r"\*\*(?P<press>[^*]+)\*\*|(?<!\w)\*(?P<see>[^*]+)\*|`(?P<field>[^`=]+) = (?P<value>[^`]+)`"
@@ -76,6 +77,8 @@ class Tutorial:
         if value == "a picture of the demo":
             assert self.picture is not None
             page.get_by_label(label, exact=True).first.set_input_files(self.picture)
+        elif value == "the clip of three beeps":
+            page.get_by_label(label, exact=True).first.set_input_files(CLIP)
         elif value == "the one that the first start printed":
             box.fill(ADMIN_PASSWORD)
         else:

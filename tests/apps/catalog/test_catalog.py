@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
@@ -10,6 +13,7 @@ from apps.accounts.models import Role
 from apps.catalog import services
 from apps.catalog.snippets import snippets
 from apps.datasets.models import Dataset, DatasetVersion
+from tests.dummy_solution import solution as dummy
 from tests.people import make_person
 
 
@@ -110,6 +114,25 @@ def test_an_outsider_sees_the_solution_but_not_its_data(login, alice, charlie):
 
     assert "Weld failure" in page
     assert services.DEMO_NAME not in page.replace("Try it with demo data", "")
+
+
+def test_a_sample_that_is_drawn_is_taken_in_and_leaves_no_file(
+    login, alice, run_jobs, settings, monkeypatch, tmp_path
+):
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path / "tmp")
+    (tmp_path / "tmp").mkdir()
+
+    def sample(_self, folder: Path) -> Path:
+        return Path(shutil.copy(dummy.demo(), folder / "drawn.csv"))
+
+    monkeypatch.setattr(type(dummy), "sample", sample)
+
+    login(alice).post("/solutions/dummy/demo/")
+    run_jobs()
+
+    version = DatasetVersion.objects.get()
+    assert (version.filename, version.state) == ("drawn.csv", "ready")
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 @pytest.mark.django_db
