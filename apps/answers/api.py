@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.shortcuts import get_object_or_404
@@ -25,6 +24,7 @@ from apps.catalog.services import solution as find_solution
 from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.registry.api_proof import ProofSerializer
 from apps.registry.models import ModelVersion
+from apps.rest.parts import JsonPart
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -45,8 +45,8 @@ class AnswerSerializer(serializers.ModelSerializer[Answer]):
 
 
 class AskSerializer(serializers.Serializer[Any]):
-    row = serializers.JSONField(default=dict, help_text="Values by column, without the files.")
-    settings = serializers.JSONField(default=dict, help_text="Settings of the solution.")
+    row = JsonPart(default=dict, help_text="Values by column, without the files.")
+    settings = JsonPart(default=dict, help_text="Settings of the solution.")
     model = serializers.UUIDField(
         required=False, help_text="Empty: the live one, else the newest candidate."
     )
@@ -55,25 +55,26 @@ class AskSerializer(serializers.Serializer[Any]):
     )
 
     def validate_row(self, value: Any) -> dict[str, Any]:
-        return _mapping(value)
+        return row_in(value)
 
     def validate_settings(self, value: Any) -> dict[str, Any]:
         return _mapping(value)
 
 
-def json_of(value: Any) -> Any:
-    """Return a value that a form can only send as text."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise serializers.ValidationError("It must be JSON. Correct it.") from error
+def row_in(value: Any) -> dict[str, Any]:
+    """Return values by column. Raises: ValidationError: if one of them is several."""
+    row = _mapping(value)
+    for name, one in row.items():
+        if isinstance(one, dict | list):
+            message = f"Column {name[:100]} must be a text, a number or true or false. Send one."
+            raise serializers.ValidationError(message)
+    return row
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    read = json_of(value)
-    if not isinstance(read, dict):
+    if not isinstance(value, dict):
         raise serializers.ValidationError("It must be an object of names and values.")
-    return read
+    return value
 
 
 class CorrectionSerializer(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.services import current_team
-from apps.answers.api import AnswerSerializer, AskSerializer, files_of, found_or_none, json_of
+from apps.answers.api import AnswerSerializer, AskSerializer, files_of, found_or_none, row_in
 from apps.answers.forms import MOST_TOGETHER_BYTES
 from apps.answers.gathering import start_gathering
 from apps.answers.many import MOST_ASKED, Asked, Conversation, Outcome, ask_each, unpacked
@@ -27,6 +27,7 @@ from apps.catalog.services import solution as find_solution
 from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.registry.models import ModelVersion
 from apps.rest.idempotency import UnfinishedResponse
+from apps.rest.parts import JsonPart
 from ml_core.data.labels.read import has_pictures, image_column
 from ml_core.errors import DataError, Issue
 
@@ -39,15 +40,14 @@ if TYPE_CHECKING:
 class AskManySerializer(AskSerializer):
     """Rows, each asked of each picture; the files are parts named like their column."""
 
-    rows = serializers.JSONField(
+    rows = JsonPart(
         required=False, help_text="A list of values by column; each is asked of each picture."
     )
 
     def validate_rows(self, value: Any) -> list[dict[str, Any]]:
-        read = json_of(value)
-        if not isinstance(read, list) or not all(isinstance(row, dict) for row in read):
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise serializers.ValidationError("It must be a list of objects.")
-        return read
+        return [row_in(row) for row in value]
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):

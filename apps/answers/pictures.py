@@ -21,14 +21,14 @@ LONGEST_SIDE = 4096
 def shown(answer: Answer, column: str) -> tuple[bytes, str]:
     """Return a file and its type, made anew: nothing but pixels or samples is sent.
 
-    Raises: Http404: if it is no picture and no sound.
+    Raises: Http404: if it is gone, or is no picture and no sound.
     """
     kind = find_solution(answer.solution).inputs()[column].kind
-    with storage.open_blob(answer.files[column]["blob"]) as stream:
-        data = stream.read()
     try:
+        with storage.open_blob(answer.files[column]["blob"]) as stream:
+            data = stream.read()
         if kind == "image":
             return pictures.thumbnail(data, LONGEST_SIDE), "image/jpeg"
         return write_sound(read_sound(data), bits=16), "audio/wav"
-    except DataError as error:
+    except (DataError, FileNotFoundError) as error:
         raise Http404 from error

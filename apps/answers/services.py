@@ -114,9 +114,17 @@ def _with_earlier(
     sent = {column: (f"{column}/{name}", data) for column, (name, data) in files.items()}
     for column, kept in (follows.files if follows is not None else {}).items():
         if column not in sent:
-            with storage.open_blob(kept["blob"]) as stream:
-                sent[column] = (kept["name"], stream.read())
+            sent[column] = (kept["name"], _kept_before(column, kept))
     return sent
+
+
+def _kept_before(column: str, kept: Mapping[str, str]) -> bytes:
+    try:
+        with storage.open_blob(kept["blob"]) as stream:
+            return stream.read()
+    except FileNotFoundError as error:
+        message = "The files of the thread must be there. This one is gone. Choose it again."
+        raise DataError(Issue("missing_file", message, column=column)) from error
 
 
 def _keep(answer: Answer, sent: Mapping[str, tuple[str, bytes]]) -> Answer:

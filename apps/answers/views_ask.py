@@ -86,7 +86,10 @@ def _context(
 
 
 def _follows(request: UserRequest) -> Answer | None:
-    """Return the newest answer of the thread that the address names."""
+    """Return the answer of the thread that was the newest when the page was shown.
+
+    Another tab may have asked about another picture since, which is not meant here.
+    """
     thread = request.GET.get("thread", "")
     try:
         key = uuid.UUID(thread) if thread else None
@@ -94,8 +97,17 @@ def _follows(request: UserRequest) -> Answer | None:
         raise Http404 from error
     if key is None:
         return None
-    found: Answer | None = Answer.objects.visible_to(request.user).filter(thread=key).first()
+    answers = Answer.objects.visible_to(request.user).filter(thread=key)
+    shown = _key_or_none(request.POST.get("follows", ""))
+    found: Answer | None = (shown and answers.filter(pk=shown).first()) or answers.first()
     return found
+
+
+def _key_or_none(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def _kept(follows: Answer | None) -> dict[str, Any]:

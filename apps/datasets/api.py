@@ -110,7 +110,7 @@ class UploadSerializer(serializers.Serializer[Any]):
             return "auto"
         try:
             found = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             found = None
         if not _is_mapping(found):
             raise serializers.ValidationError(

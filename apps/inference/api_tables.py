@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.urls import path
@@ -19,6 +18,7 @@ from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.inference import tables
 from apps.inference.api import PredictionSerializer, PredictionViewSet, model_for
 from apps.inference.views_tables import table_file
+from apps.rest.parts import JsonPart, json_in
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -36,9 +36,7 @@ class TableSerializer(serializers.Serializer[Any]):
         help_text="One a line, or a JSON list of texts.", max_length=2_000_000
     )
     name = serializers.CharField(required=False, max_length=120, default="")
-    settings = serializers.JSONField(
-        required=False, default=dict, help_text="Settings of the solution."
-    )
+    settings = JsonPart(required=False, default=dict, help_text="Settings of the solution.")
     model = serializers.UUIDField(
         required=False, help_text="Empty: the live one, else the newest candidate."
     )
@@ -51,22 +49,15 @@ class TableSerializer(serializers.Serializer[Any]):
     def validate_questions(self, text: str) -> list[str]:
         if not text.lstrip().startswith("["):
             return tables.questions_in(text)
-        try:
-            read = json.loads(text)
-        except ValueError:
-            read = None
+        read = json_in(text)
         if not isinstance(read, list) or not all(isinstance(one, str) for one in read):
             raise serializers.ValidationError("It must be a JSON list of texts, or plain lines.")
         return tables.questions_in("\n".join(" ".join(one.split()) for one in read))
 
     def validate_settings(self, value: Any) -> dict[str, Any]:
-        try:
-            read = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            read = None
-        if not isinstance(read, dict):
+        if not isinstance(value, dict):
             raise serializers.ValidationError("It must be an object of names and values.")
-        return read
+        return value
 
 
 class TablesView(APIView):

@@ -88,6 +88,8 @@ function answered(parts: Parts, html: string): void {
   document.querySelector("[data-empty]")?.remove();
   parts.into.prepend(article);
   htmx.process(article);
+  const follows = parts.form.querySelector<HTMLInputElement>("input[name=follows]");
+  if (follows !== null) follows.value = article.id.replace("answer-", "");
   for (const part of document.querySelectorAll<HTMLElement>("[data-again], [data-anew]")) {
     part.hidden = false;
   }
