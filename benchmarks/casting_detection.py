@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/casting_detection.py --data FOLDER --train train.txt --val val.txt
         [--test test.txt] [--network agfpn|stock|both] [--minutes 20] [--epochs N] [--seeds 0,1,2]
-        [--int8] [--without C0055] [--group PATTERN] [--keep FOLDER] [--json OUT]
+        [--int8] [--without C0055] [--group PATTERN] [--set batch=16 lr=0.002] [--keep FOLDER]
+        [--json OUT]
 
 Lists give paths below the folder, labels are YOLO boxes beside them (`images/` -> `labels/`). A
 tenth of the training list chooses the epoch; the validation list is only measured on. `both`
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -89,6 +91,7 @@ def measure(args: argparse.Namespace, folder: Path, network: str, seed: int) -> 
     options = solution.options(
         network=network, minutes=args.minutes, epochs=args.epochs, int8=args.int8,
         image_size=args.size, test_share=0.001, valid_share=0.1, group_pattern=args.group,
+        **dict(one.split("=", 1) for one in args.set),
     )  # fmt: skip
     cut = solution.split(learn, options, seed)
     with tempfile.TemporaryDirectory() as made, Counting(seed) as run:
@@ -100,6 +103,7 @@ def measure(args: argparse.Namespace, folder: Path, network: str, seed: int) -> 
         spent = time.perf_counter() - began
         figures = {**told.metrics, "train_s": spent, "epochs": run.epochs}
         figures["epoch_s"] = spent / max(1, run.epochs)
+        figures["threads"] = torch.get_num_threads()
         figures |= of_variants(out)
         if args.test:
             figures |= tested(out, batch_of(folder, folder / args.test, args.without))
@@ -152,6 +156,7 @@ def main() -> None:
     parser.add_argument("--int8", action="store_true")
     parser.add_argument("--without", default="", help="leave out pictures with this in the name")
     parser.add_argument("--group", default="", help="pattern of the series in the file name")
+    parser.add_argument("--set", nargs="*", default=[], metavar="OPTION=VALUE", help="any other")
     parser.add_argument("--keep", type=Path, help="where to leave the bundles")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
