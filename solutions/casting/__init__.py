@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from solutions.api import Options, Predictor
     from solutions.blocks import Report
 
+SAMPLE_PICTURES = 240  # few enough to learn from within minutes, enough to learn something
+
 METRICS = (
     Metric("map50", "mAP50", "Mean average precision over classes at an overlap of 0.5."),
     Metric(
@@ -101,6 +103,14 @@ class CastingDefects(Solution[CastingOptions]):
     def demo(self) -> Path:
         """Drawn castings with labelled defects."""
         return Path(__file__).parent / "demo" / "castings.zip"
+
+    def sample(self, folder: Path) -> Path:
+        """More of them: 40 are too few to find anything with."""
+        from solutions.casting.simulate import SIDE, castings, pack
+
+        out = folder / "castings.zip"
+        pack(*castings(SAMPLE_PICTURES, seed=20), SIDE, out)
+        return out
 
 
 solution = CastingDefects()

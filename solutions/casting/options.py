@@ -33,7 +33,13 @@ class CastingOptions(Options):
         description="Pictures are scaled to fit a square of this side. 0: as large as the pictures "
         "are, from 128 to 320.",
     )
-    epochs: int = Field(40, ge=1, le=1000, title="Epochs", description="How often each is seen.")
+    epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Epochs",
+        description="How often each is seen. 0: 20 times, and more where pictures are few.",
+    )
     minutes: float = Field(
         20.0,
         gt=0,

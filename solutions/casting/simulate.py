@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 MOST_DEFECTS = 3
 MARGIN = 3
+SIDE = 192
 
 
-def casting(draws: np.random.Generator, side: int = 192) -> tuple[bytes, list[Box]]:
+def casting(draws: np.random.Generator, side: int = SIDE) -> tuple[bytes, list[Box]]:
     """Draw one casting. Returns a JPEG and its boxes."""
     image = _wall(draws, side)
     boxes: list[Box] = []
@@ -132,7 +133,7 @@ _DRAWERS = {
 }
 
 
-def castings(n: int, seed: int, side: int = 192) -> tuple[dict[str, bytes], dict[str, list[Box]]]:
+def castings(n: int, seed: int, side: int = SIDE) -> tuple[dict[str, bytes], dict[str, list[Box]]]:
     """Return pictures and boxes by name; four pictures show one part."""
     draws = generator(seed, "castings")
     pictures, boxes = {}, {}
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write castings to a file."""
     parser = argparse.ArgumentParser(description="Draw castings with labelled defects.")
     parser.add_argument("--pictures", type=int, default=200)
-    parser.add_argument("--side", type=int, default=192)
+    parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 MOST_CLASSES = 100
 N_LOOKED_AT = 200
 N_AT_ONCE = 16
+# Fewer steps leave a network unsure of all it sees, however few the pictures are.
+LEAST_STEPS, LEAST_EPOCHS = 1500, 20
 
 
 def train(
@@ -83,6 +85,11 @@ def usual_side(batch: TableBatch) -> int:
     return int(np.clip(32 * np.ceil(np.median(sides) / 32), 128, 320))
 
 
+def usual_epochs(per_epoch: int) -> int:
+    """Return how often all pictures are seen, if nobody says, at so many steps an epoch."""
+    return max(LEAST_EPOCHS, -(-LEAST_STEPS // per_epoch))
+
+
 def _classes(batch: TableBatch) -> list[str]:
     cells = batch.targets["boxes"]
     found = sorted({box.label for cell in cells for box in from_text(cell) or []})
@@ -116,8 +123,8 @@ def _fit(
         return {"valid_map50": valid_map50(module, valid)}
 
     fit_options = FitOptions(
-        epochs=options.epochs, lr=options.lr, weight_decay=5e-4, warmup_fraction=0.02,
-        clip_norm=10.0, ema_decay=0.998, max_seconds=60 * options.minutes,
+        epochs=options.epochs or usual_epochs(per_epoch), lr=options.lr, weight_decay=5e-4,
+        warmup_fraction=0.02, clip_norm=10.0, ema_decay=0.998, max_seconds=60 * options.minutes,
     )  # fmt: skip
     return fit(
         network, batches, step, run=run, options=fit_options, steps_per_epoch=per_epoch,
