@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from apps.schedules.labels import identity, is_labelled
 from ml_core.errors import AssayError
@@ -13,8 +16,7 @@ from solutions.api import Predictions, TableBatch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import polars as pl
-
+    from ml_core.data.media import Media
     from ml_core.data.schema import Schema
     from ml_core.tracking.run import Run
     from ml_core.typing import Frame
@@ -78,11 +80,11 @@ class Rule:
 def held_out(batch: TableBatch, learned: Frame | None, schema: Schema) -> HeldOut:
     """Leave out the rows that the live model has learned from, where enough remain.
 
-    `learned` None: nobody knows which they are.
+    `learned` holds them with pictures by their bytes; None: nobody knows which they are.
     """
     label = schema.role("label")
     counts = label.name if label is not None else None
-    rows = batch.targets
+    rows = by_bytes(batch.targets, batch.media, schema)
     columns = [] if learned is None else _named_by(schema, rows, learned)
     if learned is None or not columns:
         return HeldOut(batch, None, UNKNOWN)
@@ -91,12 +93,29 @@ def held_out(batch: TableBatch, learned: Frame | None, schema: Schema) -> HeldOu
     n_seen = int((~fair).sum())
     if not n_seen:
         return HeldOut(batch, None, "")
-    kept = rows.filter(fair)
+    kept = batch.targets.filter(fair)
     n_left = kept.filter(is_labelled(counts)).height if counts else kept.height
     if n_left < LEAST_ROWS:
         return HeldOut(batch, None, LEARNED.format(n=n_seen))
     note = f"{n_seen:,} rows that the live model has learned from were left out."
     return HeldOut(batch, fair, note)
+
+
+def by_bytes(frame: Frame, media: Media, schema: Schema) -> Frame:
+    """Put the digest of each picture where its name stands, if rows are known by their pictures.
+
+    A name says little: cameras begin at IMG_0001 each day, and people rename what they send again.
+    Raises: DataError: if a picture cannot be read.
+    """
+    if schema.role("key") is not None:
+        return frame
+    images = [c.name for c in schema.columns if c.kind == "image" and c.name in frame.columns]
+    for column in images:
+        names = frame[column].drop_nulls().unique()
+        digests = {name: sha256(media.read(name)).hexdigest() for name in names}
+        told = pl.col(column).replace_strict(digests, default=None, return_dtype=pl.String)
+        frame = frame.with_columns(told)
+    return frame
 
 
 def _named_by(schema: Schema, rows: Frame, learned: Frame) -> list[str]:

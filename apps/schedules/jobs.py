@@ -18,7 +18,7 @@ from apps.jobs.registry import handler
 from apps.registry.bundles import load
 from apps.registry.services import live as live_model
 from apps.schedules.concluding import conclude
-from apps.schedules.gate import Rule, Verdict, held_out, judge, measured
+from apps.schedules.gate import Rule, Verdict, by_bytes, held_out, judge, measured
 from apps.schedules.models import DONE, RunState, ScheduleRun
 from apps.schedules.services import metric_of
 from ml_core.errors import AssayError, ConfigError, JobError, NotAllowedError
@@ -129,13 +129,17 @@ def split_of(training: TrainingRun, solution: Solution[Any], files: ExitStack) -
 
 
 def _learned(model: ModelVersion, solution: Solution[Any], run: JobRun) -> Frame | None:
-    """Return the rows that a model was made from, None if they cannot be found out."""
+    """Return the rows that a model was made from, pictures by their bytes.
+
+    None if they cannot be found out.
+    """
     if model.run is None:
         return None
     try:
         with ExitStack() as files:
             cut = split_of(model.run, solution, files)
-            return _together(cut.train.targets, cut.valid.targets)
+            rows = _together(cut.train.targets, cut.valid.targets)
+            return by_bytes(rows, cut.train.media, solution.inputs())
     except (AssayError, ValueError) as error:
         run.log(f"The data of the live model could not be read again: {error}")
         return None

@@ -5,7 +5,17 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from apps.schedules.gate import LEAST_ROWS, UNKNOWN, HeldOut, Rule, held_out, judge, measured
+from apps.schedules.gate import (
+    LEAST_ROWS,
+    UNKNOWN,
+    HeldOut,
+    Rule,
+    by_bytes,
+    held_out,
+    judge,
+    measured,
+)
+from ml_core.data.media import MemoryMedia
 from ml_core.data.schema import Column, Schema
 from ml_core.tracking.run import NullRun
 from solutions.api import Metric, TableBatch
@@ -89,11 +99,28 @@ def test_a_row_is_known_again_whatever_people_have_said_of_it_since(names, n_lef
     learned = rows.head(40).with_columns(answer=pl.lit("as it was"))
     if len(names) > 2:
         learned = learned.with_columns(question=pl.lit("What else?"))
+    files = MemoryMedia({f"picture {i}": f"pixels {i}".encode() for i in range(100)})
 
-    found = held_out(TableBatch(rows), learned, schema)
+    found = held_out(TableBatch(rows, media=files), by_bytes(learned, files, schema), schema)
 
     assert found.n_rows == n_left
     assert "40 rows" in found.note
+
+
+def test_a_picture_is_known_again_by_its_bytes_and_not_by_its_name():
+    schema = Schema((COLUMNS["picture"], COLUMNS["answer"]))
+    names = [f"IMG_{i:04}.jpg" for i in range(100)]
+    rows = pl.DataFrame({"picture": names, "answer": "yes"})
+    today = MemoryMedia({name: f"today {name}".encode() for name in names})
+    # The first thirty of today were learned from under other names; yesterday's are others.
+    sent_before = {f"copy of {name}": today.files[name] for name in names[:30]}
+    yesterday = MemoryMedia(dict.fromkeys(names[:90], b"yesterday") | sent_before)
+    learned = pl.DataFrame({"picture": list(yesterday.files), "answer": "yes"})
+
+    found = held_out(TableBatch(rows, media=today), by_bytes(learned, yesterday, schema), schema)
+
+    assert found.n_rows == 70
+    assert "30 rows" in found.note
 
 
 def test_tables_of_other_optional_columns_are_compared_by_what_both_have():
