@@ -300,7 +300,7 @@ def delete(thing: Dataset | DatasetVersion, user: User) -> None:
     except ProtectedError as error:
         message = (
             "A dataset must be unused to be deleted. A training or a result was made from this "
-            "one. Keep it: it is the proof of what they were made from."
+            "one, or a schedule trains on it. Keep it: it is the proof of what they were made from."
         )
         raise ConflictError(message) from error
     shared = DatasetVersion.objects.filter(source_blob__in=sources)

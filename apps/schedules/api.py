@@ -36,8 +36,8 @@ class PolicySerializer(serializers.ModelSerializer[Policy]):
         fields: ClassVar = [
             "id", "url", "name", "solution", "dataset", "trigger", "cron", "zone", "n_labels",
             "window", "options", "seed", "budget_min", "metric", "min_gain", "must_be_sure",
-            "outcome", "is_paused", "approved_at", "next_at", "n_new_labels", "counted_at",
-            "created_at",
+            "outcome", "is_paused", "deleted_at", "approved_at", "next_at", "n_new_labels",
+            "counted_at", "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -95,14 +95,17 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         "pause": "schedules.manage",
         "resume": "schedules.manage",
         "run": "schedules.manage",
+        "partial_update": "schedules.manage",
+        "destroy": "schedules.manage",
         "approve": "models.promote",
     }
-    also_needed: ClassVar = {"create": "solutions.train", "run": "solutions.train"}
+    also_needed: ClassVar = dict.fromkeys(("create", "partial_update", "run"), "solutions.train")
     filterset_fields: ClassVar = ["solution", "dataset", "is_paused"]
 
     def get_queryset(self) -> TeamOwnedQuerySet:
         user: Any = self.request.user
-        return Policy.objects.visible_to(user).select_related("team", "dataset")
+        found = Policy.objects.visible_to(user).select_related("team", "dataset")
+        return found.filter(deleted_at=None) if self.action == "list" else found
 
     @extend_schema(
         request=CreatePolicySerializer,
@@ -119,6 +122,26 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         require(user, "datasets.view", dataset)
         policy = services.create(user=user, dataset=dataset, token=token_of(request), **said)
         return Response(PolicySerializer(policy).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=CreatePolicySerializer(partial=True), responses=PolicySerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what is named; it acts for you from then on, and an approval ends."""
+        asked = CreatePolicySerializer(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        user: Any = request.user
+        said = dict(asked.validated_data)
+        if "dataset" in said:
+            datasets = Dataset.objects.select_related("team")
+            said["dataset"] = get_object_or_404(datasets, pk=said["dataset"])
+        policy = services.change(user=user, policy=self.get_object(), **said)
+        return Response(PolicySerializer(policy).data)
+
+    @extend_schema(responses={204: OpenApiResponse(description="Deleted, or deleted before.")})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """End a policy for good; what it did stays readable."""
+        user: Any = request.user
+        services.delete(user=user, policy=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None, responses=PolicySerializer)
     @action(detail=True, methods=["post"])

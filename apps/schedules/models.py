@@ -61,6 +61,8 @@ class Policy(TeamOwned):
     must_be_sure = models.BooleanField(default=False)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.CANDIDATE)
     is_paused = models.BooleanField(default=False)
+    # A policy that has run stays as the proof of what its runs were for; it does nothing more.
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -102,12 +104,15 @@ class Policy(TeamOwned):
 
     @property
     def state(self) -> str:
+        if self.deleted_at:
+            return "deleted"
         return "paused" if self.is_paused else "active"
 
     @property
     def needs_approval(self) -> bool:
         """Whether it would make models live, and nobody has approved that."""
-        return self.outcome == Outcome.LIVE and self.approved_at is None
+        wants_live = self.outcome == Outcome.LIVE and self.approved_at is None
+        return wants_live and self.deleted_at is None
 
 
 class ScheduleRun(TeamOwned):

@@ -95,8 +95,9 @@ def change(*, user: User, policy: Policy, **said: Any) -> Policy:
     """
     require(user, "schedules.manage", policy)
     require(user, "solutions.train")
-    require(user, "datasets.view", said.get("dataset", policy.dataset))
-    policy = locked(policy.pk)
+    if "dataset" in said:
+        require(user, "datasets.view", said["dataset"])
+    policy = _kept(policy)
     before = told(policy)
     base = policy.dataset_id
     _set(policy, said)
@@ -175,7 +176,7 @@ def resume(*, user: User, policy: Policy) -> Policy:
 
 def _rest(user: User, policy: Policy, *, paused: bool) -> Policy:
     require(user, "schedules.manage", policy)
-    policy = locked(policy.pk)
+    policy = _kept(policy)
     before = policy.state
     if policy.is_paused == paused:
         return policy
@@ -193,13 +194,45 @@ def _rest(user: User, policy: Policy, *, paused: bool) -> Policy:
 
 
 @transaction.atomic
+def delete(*, user: User, policy: Policy) -> None:
+    """End a policy for good; a run that has begun ends as it would.
+
+    One that never ran goes away. One that has stays readable, and is listed no more.
+    Raises: NotAllowedError, Http404: without the right.
+    """
+    require(user, "schedules.manage", policy)
+    policy = locked(policy.pk)
+    if policy.deleted_at is not None:
+        return
+    record(
+        "schedule.deleted", actor=user, team=policy.team, thing=policy,
+        before=told(policy), after=None,
+    )  # fmt: skip
+    if not policy.runs.exists():
+        policy.delete()
+        return
+    policy.deleted_at, policy.is_paused, policy.next_at = timezone.now(), True, None
+    policy.approved_by = policy.approved_at = None
+    policy.save(update_fields=["deleted_at", "is_paused", "next_at", "approved_by", "approved_at"])
+
+
+def _kept(policy: Policy) -> Policy:
+    """Lock a policy. Raises: ConflictError: if it was deleted."""
+    policy = locked(policy.pk)
+    if policy.deleted_at is not None:
+        message = "A policy must not be deleted to be used. This one is. Make a new one."
+        raise ConflictError(message)
+    return policy
+
+
+@transaction.atomic
 def approve(*, user: User, policy: Policy) -> Policy:
     """Allow a policy to make models live by itself, as it stands now.
 
     Raises: NotAllowedError, Http404: without the right, or for one's own under four eyes.
     """
     require(user, "models.promote", policy)
-    policy = locked(policy.pk)
+    policy = _kept(policy)
     if policy.outcome != Outcome.LIVE:
         message = "A policy must want to make models live to be approved. This one does not."
         raise ConflictError(message)
@@ -226,7 +259,7 @@ def run_now(*, user: User, policy: Policy, token: str = "") -> ScheduleRun:
     """
     require(user, "schedules.manage", policy)
     require(user, "solutions.train")
-    policy = locked(policy.pk)
+    policy = _kept(policy)
     key = f"hand:{token or new_token()}"
     known: ScheduleRun | None = policy.runs.filter(key=key).first()
     if known is not None:

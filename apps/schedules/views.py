@@ -41,6 +41,7 @@ def index(request: UserRequest) -> HttpResponse:
     last = ScheduleRun.objects.filter(policy=OuterRef("pk")).order_by("-created_at")
     policies = (
         Policy.objects.visible_to(request.user)
+        .filter(deleted_at=None)
         .select_related("dataset", "team")
         .annotate(
             last_state=Subquery(last.values("state")[:1]),
@@ -66,8 +67,9 @@ def policy(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
     runs = found.runs.select_related("version__dataset", "training", "model", "job", "created_by")
     page = Paginator(runs, 20).get_page(request.GET.get("page"))
     is_open = any(run.is_open for run in page)
-    may_approve = can(request.user, "models.promote", found)
-    may_manage = can(request.user, "schedules.manage", found)
+    is_kept = found.deleted_at is None
+    may_approve = is_kept and can(request.user, "models.promote", found)
+    may_manage = is_kept and can(request.user, "schedules.manage", found)
     context = {
         "policy": found,
         "page_obj": page,
@@ -141,7 +143,7 @@ def _form(request: UserRequest, form: PolicyForm, **context: Any) -> HttpRespons
 def _try(form: PolicyForm, act: Callable[[], Policy]) -> Policy | None:
     try:
         return act()
-    except (ConfigError, NotAllowedError) as error:
+    except (ConfigError, ConflictError, NotAllowedError) as error:
         form.add_error(None, str(error))
         return None
 
@@ -172,6 +174,15 @@ def pause(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
 @allowed("schedules.manage")
 def resume(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
     return _act(request, policy_id, services.resume)
+
+
+@require_POST
+@allowed("schedules.manage")
+def delete(request: UserRequest, policy_id: uuid.UUID) -> HttpResponse:
+    found = _policy(request, policy_id)
+    services.delete(user=request.user, policy=found)
+    messages.success(request, f"{found.name} is deleted. What it did stays in the audit trail.")
+    return redirect("schedules:index")
 
 
 @require_POST

@@ -32,6 +32,7 @@ STATES: dict[str, State] = {
     "nothing": State("Did nothing", "secondary", icon="circle-minus"),
     "refused": State("Refused", "orange", icon="shield-x"),
     "active": State("Active", "green", icon="player-play"),
+    "deleted": State("Deleted", "secondary", icon="trash"),
     "paused": State("Paused", "yellow", icon="player-pause"),
     "neutral": State("Note", "secondary", icon="info-circle"),
     "good": State("Good", "green", icon="circle-check"),

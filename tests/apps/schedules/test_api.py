@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from apps.accounts.services import make_key
+from apps.audit.models import AuditEvent
+from apps.schedules.due import run_due
 from apps.schedules.models import Policy, ScheduleRun
 from tests.apps.schedules.making import policy_of
 from tests.apps.workshop import ready_version
@@ -100,3 +105,50 @@ def test_approval_needs_the_right_to_promote(people, api):
     assert api(people.dora).post(f"{ADDRESS}{policy.pk}/approve/").json()["approved_at"]
     other = policy_of(people)
     assert api(people.dora).post(f"{ADDRESS}{other.pk}/approve/").status_code == 409
+
+
+def test_a_policy_is_changed_by_what_is_named_and_its_approval_ends(people, api):
+    policy = policy_of(people, outcome="live", min_gain=0.1)
+    one = f"{ADDRESS}{policy.pk}/"
+    assert api(people.dora).post(f"{one}approve/").json()["approved_at"]
+
+    changed = api(people.alice).patch(one, {"cron": "0 5 * * 7"}).json()
+
+    assert (changed["cron"], changed["min_gain"], changed["approved_at"]) == (
+        "0 5 * * 7",
+        0.1,
+        None,
+    )
+    assert api(people.alice).patch(one, {"cron": "nonsense"}).status_code in {400, 422}
+    assert api(people.alice).patch(one, {"dataset": str(policy.pk)}).status_code == 404
+    assert api(people.charlie).patch(one, {"name": "Mine"}).status_code == 404
+    assert Policy.objects.get().cron == "0 5 * * 7"
+
+
+def test_a_policy_that_never_ran_is_deleted_whole(people, api):
+    policy = policy_of(people)
+
+    assert api(people.alice).delete(f"{ADDRESS}{policy.pk}/").status_code == 204
+
+    assert not Policy.objects.exists()
+    assert api(people.alice).delete(f"/api/v1/datasets/{policy.dataset_id}/").status_code == 204
+
+
+def test_a_policy_that_ran_stays_readable_and_does_nothing_more(people, api, run_jobs):
+    policy, client = policy_of(people, outcome="live"), api(people.alice)
+    one = f"{ADDRESS}{policy.pk}/"
+    client.post(f"{one}run/")
+    run_jobs()
+
+    assert client.delete(one).status_code == 204
+    assert client.delete(one).status_code == 204
+
+    assert client.get(ADDRESS).json()["results"] == []
+    assert client.get(one).json()["deleted_at"]
+    assert len(client.get(f"{one}runs/").json()["results"]) == 1
+    for act in ("run", "resume", "pause"):
+        assert client.post(f"{one}{act}/").status_code == 409, act
+    assert api(people.dora).post(f"{one}approve/").status_code == 409
+    assert client.patch(one, {"name": "Again"}).status_code == 409
+    assert run_due(timezone.now() + timedelta(days=30)) == []
+    assert AuditEvent.objects.filter(action="schedule.deleted").count() == 1

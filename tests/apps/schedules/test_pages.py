@@ -184,6 +184,25 @@ def test_pause_and_resume(people, login):
     assert not policy.is_paused
 
 
+def test_a_deleted_policy_is_listed_no_more_and_offers_nothing(people, login, run_jobs):
+    policy, client = policy_of(people), login(people.alice)
+    client.post(reverse("schedules:run", args=[policy.pk]))
+    run_jobs()
+
+    told = client.post(reverse("schedules:delete", args=[policy.pk]), follow=True).content.decode()
+
+    assert f"{policy.name} is deleted." in told
+    assert policy.get_absolute_url() not in told
+    page = client.get(policy.get_absolute_url()).content.decode()
+    assert "it does nothing more" in page
+    assert "Kept as a candidate" in page
+    assert reverse("schedules:run", args=[policy.pk]) not in page
+    edit = client.post(
+        reverse("schedules:edit", args=[policy.pk]), form_of(policy.dataset, name="Again")
+    )
+    assert "This one is. Make a new one." in edit.content.decode()
+
+
 def test_approval_is_offered_to_a_second_person_alone(people, login, settings):
     settings.ASSAY_FOUR_EYES = True
     policy = policy_of(people, outcome="live", user=people.dora)
