@@ -45,13 +45,14 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "schedules.view": _EVERYONE,
     "schedules.manage": _WORKERS,
     "audit.view": frozenset({Role.AUDITOR, Role.ADMIN}),
+    "access.view": frozenset({Role.AUDITOR, Role.ADMIN}),
     "settings.profile": _EVERYONE,
     "settings.keys": _PROGRAMS,
     "settings.storage": frozenset({Role.ADMIN}),
     "monitoring.view": frozenset({Role.ADMIN}),
     "users.manage": frozenset({Role.ADMIN}),
 }
-# What a key may be made for; settings and people stay with a person at a page.
+# What a key may be made for; changing settings and people stays with a person at a page.
 SCOPES = tuple(
     action for action in RIGHTS if not action.startswith(("settings.", "users.", "pages."))
 )

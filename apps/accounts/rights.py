@@ -29,6 +29,7 @@ WORDS = {
     "schedules.view": "See when models are trained again",
     "schedules.manage": "Decide when models are trained again",
     "audit.view": "Read the audit trail",
+    "access.view": "See by a program who has access: people, teams, keys",
     "settings.profile": "Change the own profile",
     "settings.keys": "Make API keys for oneself",
     "users.manage": "Manage people, teams and everybody's keys",
