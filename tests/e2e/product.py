@@ -240,9 +240,13 @@ def _end(alive: list[psutil.Process]) -> list[str]:
 
 
 def build_frontend() -> None:
-    """Build the pages' scripts and styles, where they have not been built yet."""
+    """Build the pages' scripts and styles, where they have changed or were never built."""
     frontend = ROOT / "frontend"
-    if (frontend / "dist" / ".vite" / "manifest.json").is_file():
+    built = frontend / "dist" / ".vite" / "manifest.json"
+    sources = (
+        f for f in (frontend / "src").rglob("*") if f.is_file() and "generated" not in f.parts
+    )
+    if built.is_file() and built.stat().st_mtime >= max(f.stat().st_mtime for f in sources):
         return
     npm = shutil.which("npm")
     assert npm, "The pages need frontend/dist. Install Node, or run `make setup`."
