@@ -6,9 +6,9 @@ page, by a person; see docs/decisions/0015.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from drf_spectacular.utils import extend_schema_field
+from django.db.models import Prefetch
 from rest_framework import serializers
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
@@ -16,6 +16,7 @@ from apps.accounts.models import ApiKey, Team, User
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from rest_framework.request import Request
 
 
 class TeamNameSerializer(serializers.ModelSerializer[Team]):
@@ -27,7 +28,7 @@ class TeamNameSerializer(serializers.ModelSerializer[Team]):
 
 class PersonSerializer(serializers.ModelSerializer[User]):
     name = serializers.CharField(source="get_full_name", read_only=True)
-    teams = serializers.SerializerMethodField()
+    teams = TeamNameSerializer(many=True, read_only=True)
 
     class Meta:
         model = User
@@ -35,13 +36,6 @@ class PersonSerializer(serializers.ModelSerializer[User]):
             "id", "email", "name", "role", "is_active", "teams", "date_joined", "last_login",
         ]  # fmt: skip
         read_only_fields = fields
-
-    @extend_schema_field(TeamNameSerializer(many=True))
-    def get_teams(self, person: User) -> list[dict[str, Any]]:
-        """Return the teams that the caller may see, by name."""
-        mine = _team_of_key(self.context["request"].user)
-        seen = [team for team in person.teams.all() if mine in (None, team.pk)]
-        return [dict(TeamNameSerializer(team).data) for team in seen]
 
 
 class MemberSerializer(serializers.ModelSerializer[User]):
@@ -73,50 +67,52 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
         read_only_fields = fields
 
 
-class PersonViewSet(ReadOnlyModelViewSet[User]):
+class AccessViewSet(ReadOnlyModelViewSet[Any]):
+    """Who has access; a key sees what `of_team` leads from to its own team."""
+
+    actions_needed: ClassVar = {"GET": "access.view"}
+    of_team: ClassVar[str]
+
+    def get_queryset(self) -> QuerySet[Any]:
+        found = super().get_queryset()
+        team = _team_of_key(self.request)
+        return found if team is None else found.filter(**{self.of_team: team})
+
+
+class PersonViewSet(AccessViewSet):
     """People with their role and teams; a key sees those of its team."""
 
-    queryset = User.objects.none()
+    queryset = User.objects.order_by("email")
     serializer_class = PersonSerializer
-    actions_needed: ClassVar = {"GET": "access.view"}
     filterset_fields: ClassVar = ["role", "is_active"]
+    of_team = "teams"
 
     def get_queryset(self) -> QuerySet[User]:
-        found = User.objects.prefetch_related("teams").order_by("email")
-        team = _team_of_key(self.request.user)
-        return found if team is None else found.filter(teams=team)
+        team = _team_of_key(self.request)
+        teams = Team.objects.all() if team is None else Team.objects.filter(pk=team)
+        return super().get_queryset().prefetch_related(Prefetch("teams", teams))
 
 
-class TeamViewSet(ReadOnlyModelViewSet[Team]):
+class TeamViewSet(AccessViewSet):
     """Teams with their members; a key sees its own."""
 
-    queryset = Team.objects.none()
+    queryset = Team.objects.prefetch_related("users")
     serializer_class = TeamSerializer
-    actions_needed: ClassVar = {"GET": "access.view"}
-
-    def get_queryset(self) -> QuerySet[Team]:
-        found = Team.objects.prefetch_related("users")
-        team = _team_of_key(self.request.user)
-        return found if team is None else found.filter(pk=team)
+    of_team = "pk"
 
 
-class ApiKeyViewSet(ReadOnlyModelViewSet[ApiKey]):
+class ApiKeyViewSet(AccessViewSet):
     """Everybody's keys: whose, for what, until when, and when last used. Never the key itself."""
 
-    queryset = ApiKey.objects.none()
+    queryset = ApiKey.objects.all()
     serializer_class = ApiKeySerializer
-    actions_needed: ClassVar = {"GET": "access.view"}
     filterset_fields: ClassVar = ["user", "team"]
-
-    def get_queryset(self) -> QuerySet[ApiKey]:
-        found = ApiKey.objects.all()
-        team = _team_of_key(self.request.user)
-        return found if team is None else found.filter(team=team)
+    of_team = "team"
 
 
-def _team_of_key(user: Any) -> Any:
-    """Return the one team that a key sees, None for a person who sees all."""
-    return user.key_team_id
+def _team_of_key(request: Request) -> Any:
+    """Return the one team that a key sees, None for a person, who sees all."""
+    return cast("User", request.user).key_team_id
 
 
 routes = [
