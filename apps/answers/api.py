@@ -24,7 +24,7 @@ from apps.catalog.services import solution as find_solution
 from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.registry.api_proof import ProofSerializer
 from apps.registry.models import ModelVersion
-from apps.rest.parts import JsonPart
+from apps.rest.parts import ObjectPart
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -45,8 +45,8 @@ class AnswerSerializer(serializers.ModelSerializer[Answer]):
 
 
 class AskSerializer(serializers.Serializer[Any]):
-    row = JsonPart(default=dict, help_text="Values by column, without the files.")
-    settings = JsonPart(default=dict, help_text="Settings of the solution.")
+    row = ObjectPart(default=dict, help_text="Values by column, without the files.")
+    settings = ObjectPart(default=dict, help_text="Settings of the solution.")
     model = serializers.UUIDField(
         required=False, help_text="Empty: the live one, else the newest candidate."
     )
@@ -54,27 +54,17 @@ class AskSerializer(serializers.Serializer[Any]):
         required=False, help_text="An earlier answer, whose files are meant again."
     )
 
-    def validate_row(self, value: Any) -> dict[str, Any]:
-        return row_in(value)
-
-    def validate_settings(self, value: Any) -> dict[str, Any]:
-        return _mapping(value)
+    def validate_row(self, row: dict[str, Any]) -> dict[str, Any]:
+        return row_in(row)
 
 
-def row_in(value: Any) -> dict[str, Any]:
+def row_in(row: dict[str, Any]) -> dict[str, Any]:
     """Return values by column. Raises: ValidationError: if one of them is several."""
-    row = _mapping(value)
     for name, one in row.items():
         if isinstance(one, dict | list):
             message = f"Column {name[:100]} must be a text, a number or true or false. Send one."
             raise serializers.ValidationError(message)
     return row
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise serializers.ValidationError("It must be an object of names and values.")
-    return value
 
 
 class CorrectionSerializer(serializers.Serializer[Any]):

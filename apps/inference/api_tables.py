@@ -18,7 +18,7 @@ from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.inference import tables
 from apps.inference.api import PredictionSerializer, PredictionViewSet, model_for
 from apps.inference.views_tables import table_file
-from apps.rest.parts import JsonPart, json_in
+from apps.rest.parts import ObjectPart, json_in
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -36,7 +36,7 @@ class TableSerializer(serializers.Serializer[Any]):
         help_text="One a line, or a JSON list of texts.", max_length=2_000_000
     )
     name = serializers.CharField(required=False, max_length=120, default="")
-    settings = JsonPart(required=False, default=dict, help_text="Settings of the solution.")
+    settings = ObjectPart(required=False, default=dict, help_text="Settings of the solution.")
     model = serializers.UUIDField(
         required=False, help_text="Empty: the live one, else the newest candidate."
     )
@@ -53,11 +53,6 @@ class TableSerializer(serializers.Serializer[Any]):
         if not isinstance(read, list) or not all(isinstance(one, str) for one in read):
             raise serializers.ValidationError("It must be a JSON list of texts, or plain lines.")
         return tables.questions_in("\n".join(" ".join(one.split()) for one in read))
-
-    def validate_settings(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise serializers.ValidationError("It must be an object of names and values.")
-        return value
 
 
 class TablesView(APIView):

@@ -19,6 +19,17 @@ class JsonPart(serializers.JSONField):
         return json_in(data)
 
 
+class ObjectPart(JsonPart):
+    """The same for an object of names and values."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the object that is meant."""
+        read = super().to_internal_value(data)
+        if not isinstance(read, dict):
+            raise serializers.ValidationError("It must be an object of names and values.")
+        return read
+
+
 def json_in(value: Any) -> Any:
     """Return a value that a form can only send as text.
 
