@@ -15,6 +15,7 @@ os.environ.setdefault("YOLO_OFFLINE", "true")
 from ultralytics.nn.modules import Detect
 from ultralytics.nn.tasks import DetectionModel
 from ultralytics.utils.loss import v8DetectionLoss
+from ultralytics.utils.torch_utils import initialize_weights
 
 from ml_core.nn.efficientnet_lite import EfficientNetLite0
 from ml_core.nn.guided_pyramid import GuidedPyramid
@@ -63,9 +64,8 @@ class Detector(nn.Module):
         self.head = Detect(n_classes, REG_MAX, ch=self.pyramid.widths)
         self.head.stride = torch.tensor([float(s) for s in STRIDES])
         self.head.bias_init()
-        for norm in (*self.pyramid.modules(), *self.head.modules()):
-            if isinstance(norm, nn.BatchNorm2d):
-                norm.momentum, norm.eps = 0.03, 1e-3  # Ultralytics' own, for small batches
+        for part in (self.pyramid, self.head):
+            initialize_weights(part)  # norms that suit small batches
 
     def raw(self, pictures: Tensor) -> dict[str, Any]:
         """Return what the loss wants."""
