@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install what is missing: `setup.sh run` for running, `setup.sh dev` for tests as well.
+# Install what is missing: `setup.sh run` for running, `setup.sh dev` for tests as well;
+# `setup.sh front-end` builds the pages' scripts and styles alone.
 # What is done already is known by stamps, so a second start takes no time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -89,5 +90,5 @@ make_environment
 # Two commands at once must not install into one environment.
 exec 9> .venv/.lock
 flock 9
-install_packages
+[ "$want" = front-end ] || install_packages
 build_front_end

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -241,15 +240,4 @@ def _end(alive: list[psutil.Process]) -> list[str]:
 
 def build_frontend() -> None:
     """Build the pages' scripts and styles, where they have changed or were never built."""
-    frontend = ROOT / "frontend"
-    built = frontend / "dist" / ".vite" / "manifest.json"
-    sources = (
-        f for f in (frontend / "src").rglob("*") if f.is_file() and "generated" not in f.parts
-    )
-    if built.is_file() and built.stat().st_mtime >= max(f.stat().st_mtime for f in sources):
-        return
-    npm = shutil.which("npm")
-    assert npm, "The pages need frontend/dist. Install Node, or run `make setup`."
-    if not (frontend / "node_modules").is_dir():
-        subprocess.run([npm, "ci"], cwd=frontend, check=True)  # noqa: S603
-    subprocess.run([npm, "run", "build"], cwd=frontend, check=True)  # noqa: S603
+    subprocess.run([ROOT / "scripts" / "setup.sh", "front-end"], check=True)  # noqa: S603

@@ -12,13 +12,13 @@ from playwright.sync_api import Locator, Page, expect
 from solutions.vqa import solution as vqa
 from solutions.vqa.simulate import pack, scenes
 from tests.e2e.test_look import _TOO_WIDE, MODES, choices, settle
+from tests.e2e.tutorial import CLIP
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.e2e.rest import Rest
 
-CLIP = vqa.demo().parent / "three-beeps.wav"
 QUICK = {"epochs": 16, "width": 32, "lr": 5e-3, "pictures_per_step": 16}
 QUESTION = "How many beeps are there?"
 # Where the player is, how long the clip is, and what went wrong with it.
