@@ -19,6 +19,7 @@ from apps.schedules import services
 from apps.schedules.models import Outcome, Policy, ScheduleRun, Trigger
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Callable
 
     from rest_framework.request import Request
@@ -118,7 +119,7 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         asked.is_valid(raise_exception=True)
         user: Any = request.user
         said = dict(asked.validated_data)
-        dataset = get_object_or_404(Dataset.objects.select_related("team"), pk=said.pop("dataset"))
+        dataset = _dataset(said.pop("dataset"))
         require(user, "datasets.view", dataset)
         policy = services.create(user=user, dataset=dataset, token=token_of(request), **said)
         return Response(PolicySerializer(policy).data, status=status.HTTP_201_CREATED)
@@ -131,8 +132,7 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         user: Any = request.user
         said = dict(asked.validated_data)
         if "dataset" in said:
-            datasets = Dataset.objects.select_related("team")
-            said["dataset"] = get_object_or_404(datasets, pk=said["dataset"])
+            said["dataset"] = _dataset(said["dataset"])
         policy = services.change(user=user, policy=self.get_object(), **said)
         return Response(PolicySerializer(policy).data)
 
@@ -183,6 +183,11 @@ class ScheduleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
     def _done(self, act: Callable[..., Policy]) -> Response:
         user: Any = self.request.user
         return Response(PolicySerializer(act(user=user, policy=self.get_object())).data)
+
+
+def _dataset(key: uuid.UUID) -> Dataset:
+    found: Dataset = get_object_or_404(Dataset.objects.select_related("team"), pk=key)
+    return found
 
 
 routes = [("schedules", ScheduleViewSet, "schedule")]

@@ -84,10 +84,10 @@ def held_out(batch: TableBatch, learned: Frame | None, schema: Schema) -> HeldOu
     """
     label = schema.role("label")
     counts = label.name if label is not None else None
-    rows = by_bytes(batch.targets, batch.media, schema)
-    columns = [] if learned is None else _named_by(schema, rows, learned)
+    columns = [] if learned is None else _named_by(schema, batch.targets, learned)
     if learned is None or not columns:
         return HeldOut(batch, None, UNKNOWN)
+    rows = by_bytes(batch.targets, batch.media, schema)
     known = learned.select(identity(columns).alias("id"))["id"]
     fair = ~rows.select(identity(columns).alias("id"))["id"].is_in(known.implode())
     n_seen = int((~fair).sum())
