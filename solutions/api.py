@@ -217,6 +217,13 @@ class Solution(ABC, Generic[O]):
     def demo(self) -> Path:
         """Return a tiny sample file, for tests, and for "try it" if there is no other."""
 
+    def demo_options(self) -> O:
+        """Return the options with which the kit trains on the demo: its checks, in a minute.
+
+        The defaults, unless those take the time that data of people deserve.
+        """
+        return self.options()
+
     def sample(self, folder: Path) -> Path:
         """Return the file that the "try it" button takes in: the demo, or a larger one.
 

@@ -98,8 +98,8 @@ class Trial:
 
     @property
     def options(self) -> Any:
-        """The options as they come."""
-        return self.solution.options()
+        """The options that suit the demo."""
+        return self.solution.demo_options()
 
     def split(self) -> Split:
         """Cut the demo."""

@@ -104,6 +104,10 @@ class CastingDefects(Solution[CastingOptions]):
         """Drawn castings with labelled defects."""
         return Path(__file__).parent / "demo" / "castings.zip"
 
+    def demo_options(self) -> CastingOptions:
+        """As short as shows that all works: the defaults learn until something is found."""
+        return CastingOptions(epochs=16)
+
     def sample(self, folder: Path) -> Path:
         """More of them: 40 are too few to find anything with."""
         from solutions.casting.simulate import SIDE, castings, pack

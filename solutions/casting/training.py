@@ -16,7 +16,7 @@ from ml_core.seed import generator, seed_all
 from ml_core.train.loop import FitOptions, fit
 from solutions.api import Predictions, Trained
 from solutions.bundle import write_card
-from solutions.casting.card import LIMITS, PURPOSE
+from solutions.casting.card import PURPOSE, limits
 from solutions.casting.decoding import decode
 from solutions.casting.lesson import Lesson, changed, lesson_of
 from solutions.casting.limits import PASS
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 MOST_CLASSES = 100
 N_LOOKED_AT = 200
 N_AT_ONCE = 16
-# Fewer steps leave a network unsure of all it sees; more of them, and the kit takes over a minute.
-LEAST_STEPS, LEAST_EPOCHS = 160, 20
+# Fewer steps leave a network unsure of all it sees.
+LEAST_STEPS, LEAST_EPOCHS = 900, 20
 
 
 def train(
@@ -69,7 +69,7 @@ def train(
     run.stage("measuring")
     metrics, variants = _measured(solution, data, out, lesson, options)
     write_card(
-        out, purpose=PURPOSE, limits=LIMITS, rows="pictures", data=data, options=options,
+        out, purpose=PURPOSE, limits=limits(metrics), rows="pictures", data=data, options=options,
         metrics=metrics, parity=parity, seed=run.seed, classes=classes, variants=variants,
         clean_share_of_passes=prepared.clean_share,
     )  # fmt: skip

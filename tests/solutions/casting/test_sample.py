@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ml_core.data.labels.box import from_text
 from solutions.casting import solution
+from solutions.casting.card import LIMITS, limits
 from solutions.casting.schema import CLASSES
 from solutions.casting.training import LEAST_EPOCHS, LEAST_STEPS, usual_epochs
 from solutions.tables import open_batch
@@ -21,3 +22,8 @@ def test_the_sample_shows_each_class_and_clean_parts_too(tmp_path):
 def test_few_pictures_are_seen_more_often():
     assert usual_epochs(4) * 4 >= LEAST_STEPS
     assert usual_epochs(162) == usual_epochs(10_000) == LEAST_EPOCHS
+
+
+def test_a_model_that_finds_too_little_says_so_first():
+    assert limits({"recall50": 0.2})[0].startswith("It found 20% of the defects")
+    assert limits({"recall50": 0.8}) == LIMITS
