@@ -33,19 +33,19 @@ def _figures(told: Mapping[str, Any]) -> list[Block]:
             )
         )
     if label and label["known"]:
-        figures.append(
-            Number(
-                "Share of positives",
-                label["share"],
-                format=".2%",
-                hint=f"{label['positive']:,} of {label['known']:,} rows with a label",
-            )
-        )
+        figures.append(_labelled(label))
     elif "label" in told or told.get("columns"):
         figures.append(Number("Rows with a label", 0, hint="It can be scored, not trained on"))
     n_cells = sum(column["nulls"] for column in told.get("columns", []))
     figures.append(Number("Empty cells", n_cells, hint="In the mapped columns"))
     return figures
+
+
+def _labelled(label: Mapping[str, Any]) -> Block:
+    if label["share"] is None:
+        return Number("Rows with a label", label["known"], hint="It can be trained on")
+    hint = f"{label['positive']:,} of {label['known']:,} rows with a label"
+    return Number("Share of positives", label["share"], format=".2%", hint=hint)
 
 
 def _n_days(time: Mapping[str, Any]) -> int:

@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import polars as pl
 
     from ml_core.data.schema import Column, Schema
     from ml_core.typing import FloatArray, Frame
@@ -124,6 +123,8 @@ class _Column:
             self._sample.add(known.to_numpy())
         if kind in ("number", "time"):
             self._widen(known)
+        if kind == "boxes":
+            self._count((known != "[]").cast(pl.Int8), self._counts)
         if kind in ("flag", "category") and len(self._counts) < MAX_CATEGORIES:
             self._count(known, self._counts)
         if kind == "time" and len(self._days) < MAX_DAYS:
@@ -167,9 +168,12 @@ class _Column:
         return {"x": [day.isoformat() for day in days], "y": [self._days[day] for day in days]}
 
     def label(self) -> dict[str, Any]:
-        positive = self._counts.get(1, 0)
-        share = positive / self._n if self._n else None
-        return {"column": self.column.name, "known": self._n, "positive": positive, "share": share}
+        """Count the labels, and the positives where a label says yes or no."""
+        told = {"column": self.column.name, "known": self._n, "positive": None, "share": None}
+        if self.column.kind in ("flag", "boxes"):
+            positive = self._counts.get(1, 0)
+            told |= {"positive": positive, "share": positive / self._n if self._n else None}
+        return told
 
 
 def _plain(value: Any) -> Any:
