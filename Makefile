@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 FAST := not e2e and not services and not slow and not gpu and not cudasim
 
-.PHONY: help run test test-servers check fast bench test-cudasim test-nojit test-gpu lock new-solution pictures format setup setup-dev
+.PHONY: help run test test-servers check fast bench test-cudasim test-nojit test-gpu lock new-solution new-kernel pictures format setup setup-dev
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ pictures: setup-dev ## Do the tutorials in a browser, and write docs/pictures
 
 new-solution: ## Begin a solution that passes the kit: make new-solution NAME=weld
 	@$(PY) scripts/new_solution.py "$(NAME)"
+
+new-kernel: ## Begin a kernel whose twins agree: make new-kernel NAME=knn
+	@$(PY) scripts/new_kernel.py "$(NAME)"
 
 format: ## Format and fix what can be fixed
 	.venv/bin/ruff format .
