@@ -165,6 +165,10 @@ class ImpatientRun:
     def artifact(self, path: Path) -> None:
         """Ignore it."""
 
+    def checkpoint(self, name: str) -> Path | None:  # noqa: ARG002
+        """Keep none."""
+        return None
+
     def cancelled(self) -> bool:
         """Ask to stop once patience is over."""
         return self.patience == 0

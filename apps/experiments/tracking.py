@@ -55,6 +55,10 @@ class DatabaseRun:
         """Say that a file was made; the bundle is kept by the registry, nothing else is."""
         self._job_run.artifact(path)
 
+    def checkpoint(self, name: str) -> Path | None:
+        """Keep none here: the child that learns has a folder of its own for them."""
+        return None
+
     def cancelled(self) -> bool:
         """Tell whether somebody asked to stop."""
         self._flush_if_due()

@@ -79,6 +79,10 @@ class JobRun:
     def artifact(self, path: Path) -> None:
         """Ignore the file; apps that keep files wrap this run."""
 
+    def checkpoint(self, name: str) -> Path | None:
+        """Keep none; apps that keep files wrap this run."""
+        return None
+
     def cancelled(self) -> bool:
         """Tell whether to stop; asks the row at most every half second."""
         now = time.monotonic()

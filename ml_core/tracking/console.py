@@ -15,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ml_core.tracking.run import checkpoint_in
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
@@ -25,8 +27,10 @@ QUIET = frozenset({"batch_loss"})  # a figure of every step would bury the rest
 class ConsoleRun:
     """Show stages, progress and figures on standard error; use it as a context."""
 
-    def __init__(self, seed: int = 0, console: Console | None = None) -> None:
-        self.seed = seed
+    def __init__(
+        self, seed: int = 0, console: Console | None = None, checkpoints: Path | None = None
+    ) -> None:
+        self.seed, self._checkpoints = seed, checkpoints
         self.console = console or Console(stderr=True, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -78,6 +82,10 @@ class ConsoleRun:
     def artifact(self, path: Path) -> None:
         """Say where the file is."""
         self.log(f"Wrote {path}")
+
+    def checkpoint(self, name: str) -> Path | None:
+        """Return a file of the folder that was named, if one was."""
+        return checkpoint_in(self._checkpoints, name)
 
     def cancelled(self) -> bool:
         """Never: Ctrl-C ends the whole program."""

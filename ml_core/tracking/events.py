@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ml_core.tracking.run import checkpoint_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -39,6 +41,7 @@ class EventRun:
     send: Callable[[Event], None]
     seed: int = 0
     asked_to_stop: Callable[[], bool] = bool
+    checkpoints: Path | None = None
     _next_progress: float = field(default=0.0, repr=False)
 
     def stage(self, name: str) -> None:
@@ -65,6 +68,10 @@ class EventRun:
     def artifact(self, path: Path) -> None:
         """Send where the file is."""
         self.send(Event("artifact", {"path": str(path)}))
+
+    def checkpoint(self, name: str) -> Path | None:
+        """Return a file of the folder for checkpoints, if there is one."""
+        return checkpoint_in(self.checkpoints, name)
 
     def cancelled(self) -> bool:
         """Tell whether somebody asked this run to stop."""

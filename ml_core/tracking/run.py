@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ml_core.errors import CancelledError
 
+CANCELLED = "The run was cancelled. Nothing was kept. Start it again when ready."
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,6 +41,13 @@ class Run(Protocol):
         """Keep a file that the run has made."""
         ...
 
+    def checkpoint(self, name: str) -> Path | None:
+        """Return the file for the state of a named part of the work, or None to keep none.
+
+        An attempt after a crash finds there what the one before has left, and goes on from it.
+        """
+        ...
+
     def cancelled(self) -> bool:
         """Tell whether somebody asked this run to stop; cheap enough for every step."""
         ...
@@ -65,12 +74,20 @@ class NullRun:
     def artifact(self, path: Path) -> None:
         """Ignore the file."""
 
+    def checkpoint(self, name: str) -> Path | None:
+        """Keep nothing."""
+
     def cancelled(self) -> bool:
         """Never ask to stop."""
         return False
 
 
+def checkpoint_in(folder: Path | None, name: str) -> Path | None:
+    """Return where the state of a named part lies in a folder, if there is one."""
+    return None if folder is None else folder / f"{name}.safetensors"
+
+
 def stop_if_cancelled(run: Run) -> None:
     """Raise `CancelledError` when the run has been asked to stop."""
     if run.cancelled():
-        raise CancelledError("The run was cancelled. Nothing was kept. Start it again when ready.")
+        raise CancelledError(CANCELLED)

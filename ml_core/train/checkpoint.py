@@ -12,13 +12,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ml_core.errors import ModelError
+from ml_core.train import group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 RNG = "rng.cpu"
-CUDA_RNG = "rng.cuda."
+CUDA_RNG = "rng.cuda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +90,36 @@ def restore_optimizer(
 
 
 def random_state() -> dict[str, torch.Tensor]:
-    """Take the state of torch's generators, of the CPU and of each CUDA device in use."""
-    state = {RNG: torch.get_rng_state()}
+    """Take the state of torch's generators on each rank, of the CPU and of its CUDA device."""
+    own = {RNG: torch.get_rng_state()}
     if torch.cuda.is_available():
-        states = torch.cuda.get_rng_state_all()
-        state |= {f"{CUDA_RNG}{index}": value for index, value in enumerate(states)}
-    return state
+        own[CUDA_RNG] = torch.cuda.get_rng_state()
+    return {
+        f"rank{rank}.{name}": tensor
+        for name, value in own.items()
+        for rank, tensor in enumerate(group.gathered(value))
+    }
 
 
 def restore_random_state(tensors: Mapping[str, torch.Tensor]) -> None:
-    """Put torch's generators back where `random_state` found them."""
-    torch.set_rng_state(tensors[RNG])
-    for name, value in tensors.items():
-        if name.startswith(CUDA_RNG):
-            torch.cuda.set_rng_state(value, int(name.removeprefix(CUDA_RNG)))
+    """Put torch's generators back where `random_state` found them on this rank."""
+    own = f"rank{group.rank()}."
+    torch.set_rng_state(tensors[own + RNG])
+    if own + CUDA_RNG in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors[own + CUDA_RNG])
+
+
+def spread(saved: Checkpoint | None) -> Checkpoint | None:
+    """Give all ranks the checkpoint that the first has read, or None if it found none."""
+    if group.n_ranks() == 1:
+        return saved
+    tensors = {} if saved is None else dict(saved.tensors)
+    names: dict[str, Any] = {name: [list(t.shape), str(t.dtype)[6:]] for name, t in tensors.items()}
+    head: list[Any] = [None if saved is None else dict(saved.facts), names]
+    facts, names = group.told(head)
+    if facts is None:
+        return None
+    if not group.is_first():
+        tensors = {n: torch.empty(s, dtype=getattr(torch, d)) for n, (s, d) in names.items()}
+    group.make_same(tensors.values())
+    return Checkpoint(tensors, facts)

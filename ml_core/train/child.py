@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from dataclasses import asdict
+from pathlib import Path
 from typing import IO, Any
 
 from ml_core.errors import AssayError, DataError, JobError
@@ -35,7 +36,8 @@ def main() -> int:
             answers.write(line)
             answers.flush()
 
-    run = EventRun(lambda event: answer(event.to_line()), work["seed"], stop.is_set)
+    kept = work["checkpoints"] and Path(work["checkpoints"])
+    run = EventRun(lambda event: answer(event.to_line()), work["seed"], stop.is_set, kept)
     last = _outcome(work, run)
     run.send(Event("peak_memory", {"mb": peak_memory_mb()}))
     answer(json.dumps(last) + "\n")

@@ -44,6 +44,7 @@ def spawn(  # noqa: PLR0913  what to run, who listens, who may stop it, and wher
     seed: int = 0,
     env: Mapping[str, str] | None = None,
     grace_s: float = GRACE_S,
+    checkpoints: Path | None = None,
 ) -> Any:
     """Call `function(payload, run)` in a new process and return its result.
 
@@ -51,7 +52,7 @@ def spawn(  # noqa: PLR0913  what to run, who listens, who may stop it, and wher
     gets sends every word to `on_event`, here, in this thread; `relay(run)` of
     `ml_core.tracking.events` makes a listener from a run. When `cancelled()` turns true the child
     is asked to stop, and killed after `grace_s`. It never outlives this process. Secrets in the
-    environment stay behind.
+    environment stay behind. What the run is asked to checkpoint goes to the folder `checkpoints`.
 
     Raises: DataError, CancelledError, ModelError and their like: as the function raised them.
         JobError: if the child ended in any other way; permanent unless a signal killed it.
@@ -59,7 +60,9 @@ def spawn(  # noqa: PLR0913  what to run, who listens, who may stop it, and wher
     with tempfile.TemporaryFile() as complaints:
         child = _Child.start(complaints, _environment(env or {}))
         try:
-            child.order({"target": target, "payload": payload, "seed": seed})
+            kept = None if checkpoints is None else str(checkpoints)
+            work = {"target": target, "payload": payload, "seed": seed, "checkpoints": kept}
+            child.order(work)
             child.follow(on_event, _Patience(cancelled, grace_s))
         finally:
             child.end()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch.optim.swa_utils import AveragedModel
 
-from ml_core.errors import ConfigError, ModelError
-from ml_core.tracking.run import Run, stop_if_cancelled
+from ml_core.errors import CancelledError, ConfigError, ModelError
+from ml_core.tracking.run import CANCELLED, Run
 from ml_core.train import checkpoint as files
-from ml_core.train.precision import Precision, autocast
+from ml_core.train import group
+from ml_core.train.mean import RunningMean
+from ml_core.train.options import FitOptions as FitOptions  # noqa: PLC0414, TC001  this door's
+from ml_core.train.schedule import rate_share as rate_share  # noqa: PLC0414
+from ml_core.train.strategy import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 B = TypeVar("B")
@@ -24,37 +29,27 @@ M = TypeVar("M", bound=torch.nn.Module)
 CURVE_POINTS = 200  # enough for a smooth line, few enough for a page
 
 
-@dataclass(frozen=True, slots=True)
-class FitOptions:
-    """How to train. A zero switches a thing off.
-
-    `warmup_fraction` of all steps raises the rate from zero to `lr`; a cosine lowers it to zero.
-    `ema_decay` is the share of the old in the running mean of the weights, which is what is
-    validated and kept. `patience` counts epochs without a better monitored figure. Where
-    `max_seconds` will end it before all `epochs`, the rate falls to zero by then instead.
-    """
-
-    epochs: int = 10
-    lr: float = 1e-3
-    weight_decay: float = 1e-2
-    warmup_fraction: float = 0.05
-    clip_norm: float = 1.0
-    ema_decay: float = 0.0
-    patience: int = 0
-    max_seconds: float = 0.0
-    precision: Precision = "fp32"
-    higher_is_better: bool = True
-
-
 @dataclass(slots=True)
 class History:
-    """What happened: figures of each epoch, which was the best, and why it ended."""
+    """What happened: figures of each epoch, which was the best, and why it ended.
+
+    `curve` has some steps and their losses.
+    """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
     best_value: float | None = None
     seconds: float = 0.0
     stopped: str = ""
+    curve: list[tuple[int, float]] = field(default_factory=list)
+
+    def tell(self, run: Run) -> None:
+        """Say all figures once more, to a run that has not heard them."""
+        for step, loss in self.curve:
+            run.metric("batch_loss", loss, step)
+        for epoch, figures in enumerate(self.epochs, start=1):
+            for name, value in figures.items():
+                run.metric(name, value, epoch)
 
 
 def fit(  # noqa: PLR0913  what is learnt, from what, and how: each is one thing
@@ -68,62 +63,76 @@ def fit(  # noqa: PLR0913  what is learnt, from what, and how: each is one thing
     validate: Callable[[M], Mapping[str, float]] | None = None,
     monitor: str | None = None,
     checkpoint: Path | None = None,
+    weigh: Callable[[B], float] | None = None,
 ) -> History:
     """Train `module` with AdamW and leave the best weights in it.
 
-    `batches(epoch)` yields the batches of an epoch, counted from 0; to resume exactly it must
-    take its order from the epoch alone. `step(module, batch)` returns the loss. With a file
-    in `checkpoint` the state is kept after each epoch, and a training that finds the file goes
-    on from there. Without `monitor` the last epoch is the best.
+    `batches(epoch)` yields the `steps_per_epoch` batches of an epoch, counted from 0; to resume
+    exactly it must take its order from the epoch alone. `step(module, batch)` returns the mean
+    loss of a batch, and `weigh(batch)` over how many rows that mean is, which counts where
+    several batches make a step. With a file in `checkpoint` the state is kept after each epoch,
+    and a training that finds the file goes on from there, and says again what was said before.
+    Without `monitor` the last epoch is the best.
+
+    Where several ranks train together, each calls this with its share of the same batches
+    (`group.mine`); the first validates, keeps and speaks, and all end with the best weights.
 
     Raises: CancelledError: within one step of being asked. ModelError: if the loss is no number.
-        ConfigError: if the checkpoint is of other options.
+        ConfigError: if the checkpoint is of other options or of another network.
     """
-    state = _State(module, options, steps_per_epoch)
-    if checkpoint is not None and checkpoint.exists():
-        state.restore(files.load(checkpoint))
-        run.log(f"Going on after epoch {len(state.history.epochs)} of {options.epochs}.")
+    state = _State(module, step, options, steps_per_epoch)
+    state.go_on_from(checkpoint, run)
     while not state.finished():
         epoch = len(state.history.epochs)
-        figures = {"loss": state.train_epoch(batches(epoch), step, run)}
-        stop_if_cancelled(run)
-        if validate is not None:
-            figures |= _validated(state.candidate(), validate)
-        state.keep(figures, monitor)
+        figures = {"loss": state.train_epoch(batches(epoch), weigh or _one, run)}
+        _stop_together(run)
+        candidate = state.candidate()
+        if validate is not None and group.is_first():
+            figures |= _validated(candidate, validate)
+        figures = state.keep(figures, monitor)
         for name, value in figures.items():
             run.metric(name, value, epoch + 1)
         if checkpoint is not None:
-            files.save(state.snapshot(), checkpoint)
-    module.load_state_dict(state.best)
+            state.save(checkpoint)
+    state.finish()
     return state.history
 
 
 class _State:
     """All that changes while a module is trained, and that a checkpoint must hold."""
 
-    def __init__(self, module: torch.nn.Module, options: FitOptions, steps: int) -> None:
-        self.module, self.options, self.steps_per_epoch = module, options, steps
-        self.device = next(module.parameters()).device
-        self.optimizer = torch.optim.AdamW(_decayed(module, options.weight_decay), lr=options.lr)
-        # Norms keep means of their own: those of the moment would not suit the mean of the weights.
-        self.mean = (
-            AveragedModel(module, avg_fn=_mean_of(options), use_buffers=True)
-            if options.ema_decay
-            else None
-        )
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        step: Callable[[Any, Any], torch.Tensor],
+        options: FitOptions,
+        n_batches: int,
+    ) -> None:
+        group.make_same(module.state_dict().values())
+        if group.rank():
+            torch.manual_seed(torch.initial_seed() + group.rank())  # each drops out its own
+        self.options, self.n_batches = options, n_batches
+        self.learning = begin(module, step, options)
+        self.module = module
+        in_place = self.learning.learner is module
+        # What is validated: the network itself, or a copy that takes the weights to be validated.
+        self.shown = copy.deepcopy(module) if in_place and options.ema_decay else module
+        weights = self.learning.weights()
+        self.mean = RunningMean(weights, options.ema_decay) if options.ema_decay else None
         self.best: dict[str, torch.Tensor] = {}
         self.history = History()
         self.n_steps = 0
-        self.n_planned = options.epochs * steps
+        self.n_planned = self.n_wanted = options.epochs * -(-n_batches // options.accumulate)
         self.began = time.monotonic()
 
     def finished(self) -> bool:
         """Tell whether to stop, and note why."""
         done = len(self.history.epochs)
         options = self.options
+        (late,) = group.total([self.out_of_time()])
         if done >= options.epochs:
             self.history.stopped = "epochs"
-        elif done and self.out_of_time():
+        elif done and late:
             self.history.stopped = "time"
         elif options.patience and done - self.history.best_epoch >= options.patience:
             self.history.stopped = "patience"
@@ -132,99 +141,138 @@ class _State:
     def out_of_time(self) -> bool:
         return 0 < self.options.max_seconds <= time.monotonic() - self.began
 
-    def train_epoch(
-        self, batches: Iterable[B], step: Callable[[Any, B], torch.Tensor], run: Run
-    ) -> float:
+    def train_epoch(self, batches: Iterable[B], weigh: Callable[[B], float], run: Run) -> float:
         """Learn from each batch once and return the mean loss."""
-        self.module.train()
-        total = self.n_planned
+        self.learning.learner.train()
         losses: list[float] = []
-        for batch in batches:
-            stop_if_cancelled(run)
-            if losses and self.out_of_time():
+        for part in _grouped(batches, self.options.accumulate):
+            weights = [weigh(batch) for batch in part]
+            wishes = [run.cancelled(), bool(losses) and self.out_of_time()]
+            stop, late, n_rows = group.total([*wishes, sum(weights)])
+            if stop:
+                raise CancelledError(CANCELLED)
+            if late:
                 break
-            losses.append(self.train_step(batch, step))
-            done = min(self.n_steps, total)
-            run.progress(done, total, "steps")
-            if self.n_steps % max(1, total // CURVE_POINTS) == 0:
-                run.metric("batch_loss", losses[-1], self.n_steps)
+            shares = [weight / n_rows for weight in weights]
+            losses.append(self.train_step(part, shares))
+            self._say(losses[-1], run)
         if not losses:
             message = "An epoch must have at least one batch. Got none. Give more training rows."
             raise ConfigError(message)
         return math.fsum(losses) / len(losses)
 
-    def train_step(self, batch: B, step: Callable[[Any, B], torch.Tensor]) -> float:
-        """Take one step down the gradient and return the loss."""
-        self._set_rate()
-        self.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.device, self.options.precision):
-            loss = step(self.module, batch)
-        value = float(loss.detach())
-        if not math.isfinite(value):
+    def train_step(self, part: Sequence[Any], shares: Sequence[float]) -> float:
+        """Take one step down the gradient of some batches and return their mean loss."""
+        options, n_ranks = self.options, group.n_ranks()
+        share = rate_share(self.n_steps, self.n_planned, options.warmup_fraction, options.schedule)
+        self.learning.begin_step(options.lr * share)
+        loss = 0.0
+        for index, (batch, share) in enumerate(zip(part, shares, strict=True), start=1):
+            # Strategies take the mean over ranks, and each rank's share is one of the whole.
+            found = self.learning.learn(batch, share * n_ranks, last=index == len(part))
+            loss += share * found
+        (loss,) = group.total([loss])
+        if not math.isfinite(loss):
             message = (
-                f"The loss must be a number. Got {value} at step {self.n_steps + 1}. "
+                f"The loss must be a number. Got {loss} at step {self.n_steps + 1}. "
                 "Check the inputs for missing or huge values, or lower the learning rate."
             )
             raise ModelError(message)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.options.clip_norm:
-            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.options.clip_norm)
-        self.optimizer.step()
+        self.learning.end_step()
         if self.mean is not None:
-            self.mean.update_parameters(self.module)
+            self.mean.update(self.learning.weights())
         self.n_steps += 1
-        return value
+        return loss
 
     def candidate(self) -> torch.nn.Module:
-        """Return the network that is validated and kept."""
-        return self.module if self.mean is None else self.mean.module
+        """Return the network that is validated and kept, with its weights in it."""
+        if self.shown is not self.learning.learner:
+            now = self.learning.weights() if self.mean is None else self.mean.tensors
+            whole = self.learning.whole(now)
+            if group.is_first():
+                self.shown.load_state_dict(whole)
+        return self.shown
 
-    def keep(self, figures: Mapping[str, float], monitor: str | None) -> None:
-        """Note the epoch, and its weights when they are the best so far."""
+    def keep(self, figures: Mapping[str, float], monitor: str | None) -> dict[str, float]:
+        """Note the epoch, and its weights when they are the best so far; return its figures."""
         history = self.history
+        told: Any = group.told([dict(figures), time.monotonic() - self.began])
+        figures, history.seconds = told
         history.epochs.append(dict(figures))
-        history.seconds = time.monotonic() - self.began
         self._plan_ahead()
         value = None if monitor is None else _monitored(figures, monitor)
         if self._is_better(value):
             history.best_epoch, history.best_value = len(history.epochs), value
-            self.best = {
-                name: tensor.detach().clone()
-                for name, tensor in self.candidate().state_dict().items()
-            }
+            if group.is_first():
+                state = self.shown.state_dict()
+                self.best = {name: tensor.detach().clone() for name, tensor in state.items()}
+        return dict(figures)
 
-    def snapshot(self) -> files.Checkpoint:
-        """Take all that a resumed training needs."""
+    def finish(self) -> None:
+        """Leave the best weights in the module, on all ranks."""
+        if group.is_first():
+            self.module.load_state_dict(self.best)
+        group.make_same(self.module.state_dict().values())
+
+    def save(self, path: Path) -> None:
+        """Keep all that a resumed training needs; ranks gather it, and the first writes."""
         tensors = files.random_state()
-        tensors |= _prefixed("model.", self.module.state_dict())
+        tensors |= _prefixed("model.", self.learning.whole(self.learning.weights()))
         tensors |= _prefixed("best.", self.best)
-        tensors |= _prefixed("optimizer.", files.optimizer_tensors(self.optimizer))
+        remembered, facts = self.learning.memory()
+        tensors |= _prefixed("optimizer.", remembered)
         if self.mean is not None:
-            tensors |= _prefixed("mean.", self.mean.state_dict())
-        facts = {"n_steps": self.n_steps, "history": asdict(self.history)}
-        return files.Checkpoint(tensors, {"plan": self._plan(), **facts})
+            tensors |= _prefixed("mean.", self.learning.whole(self.mean.tensors))
+            facts["n_averaged"] = self.mean.n_averaged
+        facts |= {"plan": self._plan(), "n_steps": self.n_steps, "history": asdict(self.history)}
+        if group.is_first():
+            files.save(files.Checkpoint(tensors, facts), path)
+
+    def go_on_from(self, path: Path | None, run: Run) -> None:
+        """Go back to what `save` kept, if it kept anything."""
+        found = path is not None and group.is_first() and path.exists()
+        saved = files.spread(files.load(path) if found and path is not None else None)
+        if saved is not None:
+            self.restore(saved)
+            self.history.tell(run)
+            run.log(f"Going on after epoch {len(self.history.epochs)} of {self.options.epochs}.")
 
     def restore(self, saved: files.Checkpoint) -> None:
         """Go back to a snapshot of the same plan."""
-        if saved.facts["plan"] != self._plan():
-            message = (
-                "A checkpoint must be of the same options as the training. Got one of others. "
-                "Delete it to start anew."
-            )
-            raise ConfigError(message)
-        self.history = History(**saved.facts["history"])
-        self.n_steps = saved.facts["n_steps"]
+        self._require_same(saved)
+        facts, learning = saved.facts, self.learning
+        self.history = History(**facts["history"])
+        self.n_steps = facts["n_steps"]
         self.began = time.monotonic() - self.history.seconds
         self._plan_ahead()
-        self.module.load_state_dict(saved.part("model."))
+        learning.take(saved.part("model."), learning.weights())
         self.best = saved.part("best.")
-        files.restore_optimizer(self.optimizer, saved.part("optimizer."))
+        learning.recall(saved.part("optimizer."), facts)
         if self.mean is not None:
-            self.mean.load_state_dict(saved.part("mean."))
+            learning.take(saved.part("mean."), self.mean.tensors)
+            self.mean.n_averaged = facts["n_averaged"]
         files.restore_random_state(saved.tensors)
 
+    def _require_same(self, saved: files.Checkpoint) -> None:
+        whole = {name: tensor.shape for name, tensor in saved.part("model.").items()}
+        here = {name: tensor.shape for name, tensor in self.learning.weights().items()}
+        for what, same in (
+            ("options as the training", saved.facts["plan"] == self._plan()),
+            ("network", whole == here),
+        ):
+            if not same:
+                message = (
+                    f"A checkpoint must be of the same {what}. Got one of another. "
+                    "Delete it to start anew."
+                )
+                raise ConfigError(message)
+
     def _plan(self) -> dict[str, Any]:
-        return {"options": asdict(self.options), "steps_per_epoch": self.steps_per_epoch}
+        return {
+            "options": asdict(self.options),
+            "steps_per_epoch": self.n_batches,
+            "n_ranks": group.n_ranks(),
+        }
 
     def _is_better(self, value: float | None) -> bool:
         best = self.history.best_value
@@ -239,46 +287,29 @@ class _State:
         """
         if self.options.max_seconds and self.history.seconds > 0:
             possible = self.n_steps * self.options.max_seconds / self.history.seconds
-            self.n_planned = min(self.options.epochs * self.steps_per_epoch, int(possible))
+            self.n_planned = min(self.n_wanted, int(possible))
 
-    def _set_rate(self) -> None:
-        share = rate_share(self.n_steps, self.n_planned, self.options.warmup_fraction)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.options.lr * share
-
-
-def rate_share(step: int, total: int, warmup_fraction: float) -> float:
-    """Return the share of the learning rate at a step: a straight rise, then half a cosine.
-
-    Source: Loshchilov and Hutter, "SGDR" (ICLR 2017), equation 5, without restarts.
-    """
-    warmup = round(total * warmup_fraction)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
+    def _say(self, loss: float, run: Run) -> None:
+        total = self.n_planned
+        run.progress(min(self.n_steps, total), total, "steps")
+        if self.n_steps % max(1, total // CURVE_POINTS) == 0:
+            self.history.curve.append((self.n_steps, loss))
+            run.metric("batch_loss", loss, self.n_steps)
 
 
-def _mean_of(options: FitOptions) -> Callable[..., torch.Tensor]:
-    def average(
-        mean: torch.Tensor, now: torch.Tensor, n_averaged: torch.Tensor | int
-    ) -> torch.Tensor:
-        if not mean.is_floating_point():
-            return now  # a count of batches
-        # A young mean forgets faster, or the random first weights would weigh on it for long.
-        n = int(n_averaged)
-        decay = min(options.ema_decay, (1 + n) / (10 + n))
-        return torch.lerp(mean, now, 1 - decay)
-
-    return average
+def _one(_: Any) -> float:
+    return 1.0
 
 
-def _decayed(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    # Biases, norms and other vectors say where zero is: pulling them to it helps nobody.
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _grouped(batches: Iterable[B], size: int) -> Iterator[list[B]]:
+    rest = iter(batches)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def _stop_together(run: Run) -> None:
+    if group.total([run.cancelled()])[0]:
+        raise CancelledError(CANCELLED)
 
 
 def _validated(

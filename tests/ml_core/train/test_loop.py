@@ -1,6 +1,7 @@
 """The training loop, through `fit` alone."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 from ml_core.errors import CancelledError, ConfigError, ModelError
 from ml_core.seed import generator
 from ml_core.tracking.run import NullRun
-from ml_core.train import loop
+from ml_core.train import checkpoint, loop
 from ml_core.train.loop import FitOptions, fit, rate_share
 
 N, STEPS = 64, 4
@@ -163,20 +164,26 @@ def test_the_rate_falls_to_zero_when_time_ends_before_the_epochs(
         assert asked == [rate_share(n, 10 * STEPS, 0.0) for n in range(10 * STEPS)]
 
 
-@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, ema_decay):
-    options = FitOptions(epochs=5, ema_decay=ema_decay, **DOWN)
+@pytest.mark.parametrize(
+    "more", [{}, {"ema_decay": 0.9}, {"precision": "fp16"}, {"accumulate": 3}], ids=str
+)
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, more):
+    options = FitOptions(epochs=5, **more, **DOWN)
     whole = network()
-    wanted = train(whole, options)
+    undisturbed = Watch()
+    wanted = train(whole, options, undisturbed)
+    steps = -(-STEPS // options.accumulate)
     cut = network()
     with pytest.raises(CancelledError):
-        train(cut, options, Watch(cancel_after=2 * STEPS + 1), checkpoint=tmp_path / "state")
+        train(cut, options, Watch(cancel_after=2 * steps + 1), checkpoint=tmp_path / "state")
     fresh = network()
     torch.manual_seed(99)
 
-    got = train(fresh, options, checkpoint=tmp_path / "state")
+    again = Watch()
+    got = train(fresh, options, again, checkpoint=tmp_path / "state")
 
     assert got.epochs == wanted.epochs
+    assert sorted(again.metrics) == sorted(undisturbed.metrics), "the curve has no beginning"
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, fresh.state_dict()[name]), name
 
@@ -198,6 +205,14 @@ def test_it_refuses_a_checkpoint_of_other_options(tmp_path):
 
     with pytest.raises(ConfigError, match="same options"):
         train(network(), FitOptions(epochs=2, **DOWN), checkpoint=tmp_path / "state")
+
+
+def test_it_refuses_a_checkpoint_of_another_network(tmp_path):
+    train(network(), FitOptions(epochs=1, **DOWN), checkpoint=tmp_path / "state")
+    other = torch.nn.Linear(3, 1)
+
+    with pytest.raises(ConfigError, match="same network"):
+        train(other, FitOptions(epochs=1, **DOWN), checkpoint=tmp_path / "state")
 
 
 def test_it_refuses_a_damaged_checkpoint(tmp_path):
@@ -248,7 +263,10 @@ def test_it_refuses_an_unknown_figure_to_monitor():
         train(network(), FitOptions(epochs=1, **DOWN), monitor="acuracy")
 
 
-def test_bf16_computes_in_bf16():
+@pytest.mark.parametrize(
+    ("precision", "expected"), [("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_it_computes_in_the_precision_that_was_asked_for(precision, expected):
     seen = []
 
     def look(module, batch):
@@ -261,11 +279,11 @@ def test_bf16_computes_in_bf16():
         batches,
         look,
         run=NullRun(),
-        options=FitOptions(epochs=1, precision="bf16"),
+        options=FitOptions(epochs=1, precision=precision),
         steps_per_epoch=STEPS,
     )
 
-    assert set(seen) == {torch.bfloat16}
+    assert set(seen) == {expected}
 
 
 def test_the_rate_rises_then_falls_to_zero():
@@ -275,3 +293,77 @@ def test_the_rate_rises_then_falls_to_zero():
     assert shares[9] == shares[10] == 1.0
     assert np.all(np.diff(shares[10:]) < 0)
     assert shares[100] == pytest.approx(0)
+
+
+def test_fp16_finds_gradients_that_are_smaller_than_its_smallest_number():
+    weight = torch.nn.Linear(1, 1, bias=False)
+    before = weight.weight.detach().clone()
+
+    def step(module, batch):
+        return (module(batch) * 1e-5).float().sum() * 1e-5  # 1e-10 in all: zero in fp16, unscaled
+
+    options = FitOptions(
+        epochs=1, precision="fp16", lr=0.1, warmup_fraction=0, weight_decay=0, schedule="constant"
+    )
+    fit(
+        weight, lambda _: [torch.ones(1, 1)] * 3, step, run=NullRun(), options=options,
+        steps_per_epoch=3,
+    )  # fmt: skip
+
+    assert not torch.equal(weight.weight, before)
+
+
+def test_fp16_leaves_out_a_step_whose_gradient_overflows(tmp_path):
+    weight = torch.nn.Linear(1, 1, bias=False)
+    before = weight.weight.detach().clone()
+
+    fit(
+        weight, lambda _: [torch.ones(1, 1)], lambda module, rows: module(rows).float().sum() * 1e4,
+        run=NullRun(), options=FitOptions(epochs=1, precision="fp16"), steps_per_epoch=1,
+        checkpoint=tmp_path / "state",
+    )  # fmt: skip
+
+    assert torch.equal(weight.weight, before)
+    assert checkpoint.load(tmp_path / "state").facts["scaler"]["scale"] == 2**15
+
+
+def test_batches_that_make_one_step_learn_as_one_large_batch_does():
+    def net():
+        torch.manual_seed(3)
+        return torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+
+    def parts(epoch):  # of different sizes, the last step of an epoch of fewer batches
+        rows, target = data()
+        edges = [0, 5, 16, 20, 31, 64]
+        return [(rows[a:b], target[a:b]) for a, b in pairwise(edges)]
+
+    def joined(epoch):
+        all_parts = parts(epoch)
+        return [
+            tuple(torch.cat(pair) for pair in zip(*all_parts[i : i + 2], strict=True))
+            for i in range(0, 5, 2)
+        ]
+
+    small, large = net(), net()
+    options = {"epochs": 4, "warmup_fraction": 0.2, "clip_norm": 0.5, "ema_decay": 0.5}
+    cut = fit(
+        small, parts, squared, run=NullRun(), options=FitOptions(accumulate=2, **options),
+        steps_per_epoch=5, weigh=lambda batch: len(batch[0]),
+    )  # fmt: skip
+    whole = fit(
+        large, joined, squared, run=NullRun(), options=FitOptions(**options), steps_per_epoch=3
+    )
+
+    losses = [[row["loss"] for row in history.epochs] for history in (cut, whole)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for name, tensor in small.state_dict().items():
+        torch.testing.assert_close(tensor, large.state_dict()[name], rtol=1e-5, atol=1e-6)
+
+
+def test_the_rate_falls_along_a_line_or_stays():
+    line = [rate_share(step, 100, 0.1, "linear") for step in range(101)]
+    level = [rate_share(step, 100, 0.1, "constant") for step in range(101)]
+
+    assert np.diff(line[10:]) == pytest.approx(-1 / 90)
+    assert (line[100], level[9:]) == (0, [1.0] * 92)
+    assert line[:10] == level[:10]
