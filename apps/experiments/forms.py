@@ -40,7 +40,9 @@ class OptionsForm(forms.Form):
         self.option_names: dict[str, str] = {}
         self.advanced: set[str] = set()
         self.fields["token"].initial = uuid4().hex
-        for index, (name, info) in enumerate(options.model_fields.items()):
+        own = options.__annotations__  # before what all solutions have alike
+        ordered = sorted(options.model_fields.items(), key=lambda item: item[0] not in own)
+        for index, (name, info) in enumerate(ordered):
             self.fields[PREFIX + name] = field_for(name, info)
             self.option_names[PREFIX + name] = name
             if _is_advanced(info, index, options):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.services import COPY_BYTES, load_frame
-from apps.experiments import services
+from apps.experiments import attempts, services
 from apps.experiments.budget import Budget
 from apps.experiments.child import KEY_ID
 from apps.experiments.models import TrainingRun
@@ -33,8 +30,6 @@ from ml_core.tracking.events import relay
 from ml_core.train.launch import spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from apps.datasets.models import DatasetVersion
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
@@ -47,12 +42,12 @@ def end(job: Job) -> None:
     """Give the training its state, and leave nothing of an attempt that was killed."""
     services.end(job)
     for training in TrainingRun.objects.filter(job=job):
-        _clear(str(training.pk))
+        attempts.clear(str(training.pk))
 
 
 @handler("train", on_end=end, needs=("solutions.train",))
 def train(job: Job, run: JobRun) -> str:
-    """Train a model; an attempt after a crash begins anew and replaces its figures."""
+    """Train a model; an attempt after a crash goes on from the last checkpoint."""
     training: TrainingRun = TrainingRun.objects.select_related(
         "team", "created_by", "dataset_version__dataset"
     ).get(pk=job.params["run"])
@@ -69,18 +64,20 @@ def work(training: TrainingRun, run: JobRun) -> None:
         return
     services.begin(training)
     told, budget = DatabaseRun(training, run), Budget(training.budget_s)
-    with _private_folder(str(training.pk)) as folder, budget:
-        payload = _payload(training, folder, told)
+    with attempts.folders(str(training.pk)) as folders, budget:
+        payload = _payload(training, folders.work, told)
         found = spawn(
             CHILD,
             payload,
             on_event=relay(told),
             cancelled=lambda: budget.is_spent() or told.cancelled(),
             seed=training.seed,
+            checkpoints=folders.checkpoints,
         )
         told.flush()
         told.stage("Registering")
         _keep(training, found, run)
+    attempts.clear(str(training.pk))
 
 
 def frame_of(training: TrainingRun) -> Frame:
@@ -135,26 +132,3 @@ def _keep(training: TrainingRun, found: dict[str, Any], run: JobRun) -> None:
         training.state, training.finished_at = State.SUCCEEDED, timezone.now()
         training.metrics, training.how_split = model.metrics, found["how"]
         training.save(update_fields=["state", "finished_at", "metrics", "how_split"])
-
-
-@contextmanager
-def _private_folder(training: str) -> Iterator[Path]:
-    """Give a folder that only this user reads, and that is gone afterwards."""
-    _clear(training)
-    root = _root()
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=root, prefix=f"{training}-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _clear(training: str) -> None:
-    """Remove the folders of attempts that were killed before they could."""
-    for folder in _root().glob(f"{training}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _root() -> Path:
-    return Path(settings.ASSAY_CACHE_DIR) / "runs"

@@ -11,6 +11,7 @@ import structlog
 from apps.audit.services import record
 from apps.datasets import storage
 from apps.datasets.thumbs import owner_of
+from apps.experiments import attempts
 from apps.monitoring import readings
 from apps.monitoring.models import Kind
 from apps.monitoring.references import references
@@ -68,6 +69,7 @@ def sweep(
             "belong to nothing: is this the database of these files? Nothing was removed. "
             "If you are sure, run manage.py sweep_files --sure."
         )
+    attempts.sweep()
     return _remove(orphans, by, older_than_s)
 
 

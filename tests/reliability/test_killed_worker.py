@@ -13,6 +13,8 @@ from tests.databases import query
 from tests.e2e.product import wait_for
 from tests.reliability.conftest import SMALL_NET
 
+LONGER = SMALL_NET | {"epochs": 20}
+
 if TYPE_CHECKING:
     from tests.e2e.rest import Rest
     from tests.reliability.conftest import Bench
@@ -55,18 +57,22 @@ def test_scoring_goes_on_after_the_worker_was_killed_and_no_row_is_lost_or_doubl
 
 def test_training_goes_on_after_the_worker_was_killed_and_leaves_one_model(bench: Bench) -> None:
     rest = bench.rest
-    undisturbed = rest.train(bench.small, SMALL_NET)
+    undisturbed = rest.train(bench.small, LONGER)
     assert rest.finish(undisturbed["job"])["attempt"] == 1
 
-    disturbed = rest.train(bench.small, SMALL_NET)
-    wait_for("The first point of a curve", lambda: _points(bench, disturbed["id"]), 120)
+    disturbed = rest.train(bench.small, LONGER)
+    wait_for("The second epoch", lambda: _epochs(bench, disturbed["id"]) >= 2, 120, every_s=0.05)
     bench.product.kill_worker()
     job = rest.finish(disturbed["job"])
 
     assert job["attempt"] == 2
+    assert any("Going on after epoch" in line["message"] for line in job["log"])
     points = _points(bench, disturbed["id"])
     assert len(points) == len(set(points)), "a point of a curve stands twice"
     assert points == _points(bench, undisturbed["id"])
+    curves = [rest.get(f"runs/{run['id']}/curves/") for run in (disturbed, undisturbed)]
+    assert curves[0] == curves[1]
+    assert not list((bench.product.home / "cache" / "runs").glob(f"{disturbed['id']}*"))
     runs = [rest.get(f"runs/{run['id']}/") for run in (disturbed, undisturbed)]
     assert runs[0]["metrics"] == runs[1]["metrics"]
     assert len(_models(bench, disturbed["id"])) == 1
@@ -88,6 +94,10 @@ def test_a_process_of_the_pool_that_runs_out_of_memory_costs_one_attempt(bench: 
     assert len(points) == len(set(points)), "a point of a curve stands twice"
     assert len(_models(bench, disturbed["id"])) == 1
     assert rest.finish(rest.train(bench.small, SMALL_NET)["job"])["attempt"] == 1
+
+
+def _epochs(bench: Bench, run: str) -> int:
+    return sum(name == "loss" for name, _ in _points(bench, run))
 
 
 def _points(bench: Bench, run: str) -> list[tuple]:

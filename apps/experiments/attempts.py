@@ -1,0 +1,87 @@
+"""The private folders of a training: one for each attempt, and one that outlives a killed one."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from apps.experiments.models import TrainingRun
+from apps.jobs.models import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PRIVATE = 0o700
+N_NAME = 36  # letters of a training's number, with which each folder's name begins
+
+
+class Folders(NamedTuple):
+    """Where an attempt works, and where it keeps what the next would go on from."""
+
+    work: Path
+    checkpoints: Path
+
+
+@contextmanager
+def folders(training: str) -> Iterator[Folders]:
+    """Give folders that only this user reads; the first is gone afterwards, the second is kept."""
+    _remove(training, "-*")
+    root = _root()
+    root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=root, prefix=f"{training}-"))
+    try:
+        yield Folders(work, _taken_over(training))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def clear(training: str) -> None:
+    """Remove all folders of a training, those of attempts that were killed as well."""
+    _remove(training, "*")
+
+
+def sweep() -> None:
+    """Remove what trainings left here that were ended by another machine, or exist no more."""
+    names = {path.name[:N_NAME] for path in _root().glob("*")}
+    found = {name for name in names if _is_number(name)}
+    needed = TrainingRun.objects.filter(pk__in=found).exclude(state__in=ENDED)
+    for name in found - {str(key) for key in needed.values_list("pk", flat=True)}:
+        clear(name)
+
+
+def _taken_over(training: str) -> Path:
+    """Return the folder of checkpoints under a name of this attempt's own.
+
+    An attempt that has lost its job may still be writing: under the old name it harms nobody.
+    """
+    mine = _root() / f"{training}.kept-{uuid4().hex}"
+    left = sorted(_root().glob(f"{training}.kept-*"), key=lambda path: path.stat().st_mtime)
+    if left:
+        left.pop().rename(mine)
+    else:
+        mine.mkdir(mode=PRIVATE)
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+    return mine
+
+
+def _remove(training: str, ending: str) -> None:
+    for folder in _root().glob(f"{training}{ending}"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
+
+
+def _root() -> Path:
+    return Path(settings.ASSAY_CACHE_DIR) / "runs"
