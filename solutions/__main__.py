@@ -87,7 +87,7 @@ def train(args: argparse.Namespace) -> int:
     if args.out.exists():
         message = f"The bundle must be a new folder. Got {args.out}. Name another, or remove it."
         raise ConfigError(message)
-    with ConsoleRun(args.seed) as run, ExitStack() as stack:
+    with ConsoleRun(args.seed, checkpoints=args.checkpoints) as run, ExitStack() as stack:
         batch = stack.enter_context(_read(solution, args.data, run))
         split = solution.split(batch, options, args.seed)
         run.log(split.how)
@@ -244,6 +244,10 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, required=True, help="new folder for the bundle")
     command.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--checkpoints", type=Path, metavar="FOLDER",
+        help="keep the state here after each epoch, and go on from what is there",
+    )  # fmt: skip
 
 
 def _scoring_arguments(command: argparse.ArgumentParser) -> None:

@@ -8,9 +8,10 @@ from pydantic import Field, field_validator
 
 from solutions.api import Options
 from solutions.casting.limits import read_limits
+from solutions.learning import LearningOptions, with_default
 
 
-class CastingOptions(Options):
+class CastingOptions(LearningOptions):
     """How to learn; the defaults suit some hundred pictures on two cores."""
 
     network: Literal["agfpn", "stock"] = Field(
@@ -88,6 +89,8 @@ class CastingOptions(Options):
         0.15, gt=0, lt=0.5, title="Share to report on",
         description="Pictures that are only measured on.", json_schema_extra={"advanced": True},
     )  # fmt: skip
+    clip_norm: float = with_default("clip_norm", 10.0)
+    ema_decay: float = with_default("ema_decay", 0.998)
 
 
 class CastingSettings(Options):

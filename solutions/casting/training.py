@@ -13,7 +13,7 @@ from ml_core.errors import DataError, Issue
 from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
-from ml_core.train.loop import FitOptions, fit
+from ml_core.train.loop import fit
 from solutions.api import Predictions, Trained
 from solutions.bundle import write_card
 from solutions.casting.card import PURPOSE, limits
@@ -122,13 +122,14 @@ def _fit(
     def validate(module: Detector) -> dict[str, float]:
         return {"valid_map50": valid_map50(module, valid)}
 
-    fit_options = FitOptions(
-        epochs=options.epochs or usual_epochs(per_epoch), lr=options.lr, weight_decay=5e-4,
-        warmup_fraction=0.02, clip_norm=10.0, ema_decay=0.998, max_seconds=60 * options.minutes,
+    fit_options = options.fit_options(
+        epochs=options.epochs or usual_epochs(per_epoch), lr=options.lr, minutes=options.minutes,
+        weight_decay=5e-4, warmup_fraction=0.02,
     )  # fmt: skip
     return fit(
         network, batches, step, run=run, options=fit_options, steps_per_epoch=per_epoch,
         validate=validate, monitor="valid_map50",
+        checkpoint=run.checkpoint("network"), weigh=lambda batch: len(batch["pictures"]),
     )  # fmt: skip
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from solutions.api import Options
+from solutions.learning import ADVANCED, LearningOptions, with_default
 
 SECOND = 1_000_000  # times are whole microseconds
 DAY = 86_400 * SECOND
 
 
-class FraudOptions(Options):
+class FraudOptions(LearningOptions):
     """Every choice of a training; the defaults suit some months of card payments."""
 
     label_delay_days: float = Field(
@@ -65,12 +65,23 @@ class FraudOptions(Options):
         le=1.0,
         title="Share saved",
         description="Share of a fraud's amount that is saved when it is found in time.",
+        json_schema_extra=ADVANCED,
     )
     epochs: int = Field(
-        6, ge=1, le=200, title="Epochs", description="Passes of the network over its examples."
+        6,
+        ge=1,
+        le=200,
+        title="Epochs",
+        description="Passes of the network over its examples.",
+        json_schema_extra=ADVANCED,
     )
     hidden: int = Field(
-        48, ge=8, le=512, title="Width", description="Width of the network's hidden layers."
+        48,
+        ge=8,
+        le=512,
+        title="Width",
+        description="Width of the network's hidden layers.",
+        json_schema_extra=ADVANCED,
     )
     neighbours: int = Field(
         16,
@@ -79,12 +90,23 @@ class FraudOptions(Options):
         title="Neighbours",
         description="How many earlier payments of the card, and known ones of the terminal, the "
         "network reads for each payment.",
+        json_schema_extra=ADVANCED,
     )
     learning_rate: float = Field(
-        0.003, gt=0.0, le=0.1, title="Learning rate", description="Largest step of AdamW."
+        0.003,
+        gt=0.0,
+        le=0.1,
+        title="Learning rate",
+        description="Largest step of AdamW.",
+        json_schema_extra=ADVANCED,
     )
     batch_size: int = Field(
-        1024, ge=16, le=65_536, title="Batch", description="Payments for each step of learning."
+        1024,
+        ge=16,
+        le=65_536,
+        title="Batch",
+        description="Payments for each step of learning.",
+        json_schema_extra=ADVANCED,
     )
     easy_share: float = Field(
         0.15,
@@ -93,6 +115,7 @@ class FraudOptions(Options):
         title="Share of easy payments kept",
         description="Genuine payments that nothing speaks against are thinned out to this share "
         "and weighted up in return; frauds and hard genuine ones are all kept.",
+        json_schema_extra=ADVANCED,
     )
     max_minutes: float = Field(
         10.0,
@@ -100,7 +123,9 @@ class FraudOptions(Options):
         le=1440.0,
         title="Time limit (minutes)",
         description="The network stops after the epoch in which this time is used up.",
+        json_schema_extra=ADVANCED,
     )
+    ema_decay: float = with_default("ema_decay", 0.995)
 
     @property
     def label_delay(self) -> int:

@@ -19,7 +19,7 @@ from ml_core.evaluate.metrics import average_precision
 from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
-from ml_core.train.loop import FitOptions, History, fit
+from ml_core.train.loop import History, fit
 from solutions.api import Split, TableBatch, Trained
 from solutions.fraud import baseline, bundle
 from solutions.fraud.card import write_card
@@ -198,15 +198,14 @@ def fit_network(
         batches,
         _loss,
         run=run,
-        options=FitOptions(
-            epochs=options.epochs,
-            lr=options.learning_rate,
-            ema_decay=0.995,
-            max_seconds=60.0 * options.max_minutes,
+        options=options.fit_options(
+            epochs=options.epochs, lr=options.learning_rate, minutes=options.max_minutes
         ),
         steps_per_epoch=-(-n // size),
         validate=validate,
         monitor="valid_ap",
+        checkpoint=run.checkpoint("network"),
+        weigh=lambda batch: len(batch[0]),
     )
 
 

@@ -75,7 +75,7 @@ def learn_blind(
     fit(
         network, batches, step, run=run, options=FitOptions(epochs=EPOCHS, lr=options.lr),
         validate=validate, monitor="blind_valid_accuracy",
-        steps_per_epoch=max(1, len(lesson) // _ROWS),
+        steps_per_epoch=max(1, len(lesson) // _ROWS), checkpoint=run.checkpoint("blind"),
     )  # fmt: skip
     return Blind(network)
 

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from ml_core.seed import generator
-from ml_core.train.loop import FitOptions, History, fit
+from ml_core.train.loop import History, fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +38,10 @@ def learn(
 
     return fit(
         network, _by_picture(lesson, options, run), step,
-        run=run, options=_fit_options(options), validate=validate, monitor="valid_accuracy",
+        run=run, validate=validate, monitor="valid_accuracy",
+        options=options.fit_options(epochs=options.epochs, lr=options.lr, minutes=options.minutes),
         steps_per_epoch=-(-len(lesson.pictures) // options.pictures_per_step),
+        checkpoint=run.checkpoint("network"), weigh=lambda batch: len(batch.answers),
     )  # fmt: skip
 
 
@@ -51,13 +53,6 @@ def _answered(network: AnswerNetwork, batch: Step) -> Tensor:
         which["sound"] = batch.sounded
     cells = network.eye(batch.pictures)
     return network.over(cells, batch.words, tones, batch.heard, which)[0]
-
-
-def _fit_options(options: VqaOptions) -> FitOptions:
-    return FitOptions(
-        epochs=options.epochs, lr=options.lr, weight_decay=1e-2, warmup_fraction=0.05,
-        max_seconds=60 * options.minutes, ema_decay=0.99,
-    )  # fmt: skip
 
 
 def _by_picture(lesson: Lesson, options: VqaOptions, run: Run) -> Callable[[int], Iterator[Step]]:

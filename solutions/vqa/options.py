@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from solutions.api import Options
+from solutions.learning import LearningOptions, with_default
 
 
-class VqaOptions(Options):
+class VqaOptions(LearningOptions):
     """How to learn; the defaults suit some thousand drawn scenes."""
 
     epochs: int = Field(
@@ -95,6 +96,7 @@ class VqaOptions(Options):
         0.1, gt=0, lt=0.5, title="Share to report on",
         description="Pictures that are only measured on.", json_schema_extra={"advanced": True},
     )  # fmt: skip
+    ema_decay: float = with_default("ema_decay", 0.99)
 
 
 class AnswerSettings(Options):

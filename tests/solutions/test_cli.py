@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ml_core.tracking.console import ConsoleRun
 from solutions.__main__ import main
+from solutions.vqa import solution as vqa
 from tests.dummy_solution import solution
 
 DEMO = solution.demo()
@@ -195,3 +197,20 @@ def test_it_runs_as_a_module():
 
     assert done.returncode == 2
     assert "--bundle" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_training_that_was_stopped_goes_on_from_its_checkpoints(tmp_path, capsys, monkeypatch):
+    set_ = ["--set", "epochs=2", "--set", "ema_decay=0", "--set", "width=16"]
+    words = ["train", "vqa", "--data", str(vqa.demo()), *set_, "--checkpoints", str(tmp_path / "c")]
+
+    def stop_at_the_second_loss(self, name, value, step=None):
+        if (name, step) == ("loss", 2):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ConsoleRun, "metric", stop_at_the_second_loss)
+    assert main([*words, "--out", str(tmp_path / "b")]) == 130
+    monkeypatch.undo()
+
+    assert main([*words, "--out", str(tmp_path / "b")]) == 0
+    assert "Going on after epoch 1 of 2." in capsys.readouterr().err
