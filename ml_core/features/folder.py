@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ml_core.features.offline import Mode
-    from ml_core.features.view import FeatureView
+    from ml_core.features.view import FeatureView, Mode
     from ml_core.typing import Frame
 
 MANIFEST = "manifest.json"

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from ml_core.errors import ConfigError
 from ml_core.features.compute import features_of
 from ml_core.features.rows import arrays
-from ml_core.features.view import DAY
+from ml_core.features.view import DAY, MODES, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ml_core.features.view import FeatureView
     from ml_core.typing import Frame
 
-Mode = Literal["full", "incremental", "backfill"]
-MODES: tuple[Mode, ...] = ("full", "incremental", "backfill")
 # Days that are computed in one go: enough to read the rows before them once for many.
 _SPAN = 31
 

@@ -8,15 +8,16 @@ promises that SQLite and Redis keep (`sqlite_store.py`, `redis_store.py`).
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
 
-from ml_core.errors import JobError
+from ml_core.errors import DataError, Issue, JobError
 from ml_core.features.moment import features_at
-from ml_core.features.rows import clean, times
+from ml_core.features.rows import LARGEST, clean, times
 from ml_core.features.state import NO_KEY, Change, State
 from ml_core.features.view import DAY
 
@@ -107,6 +108,25 @@ class OnlineView:
         for name, more in self._states(clean(self.view, frame)):
             total += self._put(name, more)
         return total
+
+    def add(
+        self, entity: str, at: int, values: Sequence[float | None], key: str | None = None
+    ) -> Change:
+        """Take in one event as it happens: `values` in the order of `view.values`.
+
+        Raises: DataError: if a value is beyond all bounds. JobError: if others are always faster.
+        """
+        # Adding zero makes one zero of both, as `rows.clean` does.
+        row = [math.nan if value is None else float(value) + 0.0 for value in values]
+        if len(row) != len(self.view.values) or any(abs(value) > LARGEST for value in row):
+            message = (
+                f"An event must have {len(self.view.values)} values of at most {LARGEST:g} in "
+                "size. Got others. Correct them, or leave them empty."
+            )
+            raise DataError(Issue("bad-event", message))
+        moments = np.array([at], np.int64)
+        keys = np.array([self._key(key)], np.uint64)
+        return self._put(self._digest(entity), State(0, moments, keys, np.array([row])))
 
     def load(self, frame: Frame, newest: int | None = None) -> int:
         """Fill an empty space with the rows that may still matter; return how many entities.

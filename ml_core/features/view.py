@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ml_core.data.schema import Schema
 
 Statistic = Literal["count", "sum", "mean", "min", "max", "std"]
+Mode = Literal["full", "incremental", "backfill"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 STATISTICS: tuple[str, ...] = get_args(Statistic)
 
 SECOND = 1_000_000  # times are whole microseconds

@@ -277,6 +277,21 @@ def test_rows_that_cannot_be_used_are_refused(store):
         OnlineView(VIEW, store, "space").put(events(3).drop("amount"))
 
 
+@pytest.mark.parametrize("values", [(1.0,), (float("inf"), 0.0), (1e200, 0.0), ()])
+def test_an_event_that_cannot_be_used_is_refused(values):
+    with pytest.raises(DataError, match="An event must have 2 values"):
+        OnlineView(VIEW, MemoryStore(), "space").add("a", START, values)
+
+
+def test_one_event_comes_in_as_a_row_of_a_table_does():
+    one, other = MemoryStore(), MemoryStore()
+
+    OnlineView(VIEW, one, "space").add("a", START + 5, (-0.0, None), "e0")
+    OnlineView(VIEW, other, "space").put(table([5], ["a"], [0.0]))
+
+    assert one.spaces == other.spaces
+
+
 def test_nothing_to_load_makes_no_entity(store):
     assert OnlineView(VIEW, store, "space").load(table([], [], [])) == 0
 
