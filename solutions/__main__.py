@@ -1,4 +1,4 @@
-"""Solutions without the product: `python -m solutions list|check|train|evaluate|predict`.
+"""Solutions without the product: `python -m solutions list|check|train|evaluate|predict|features`.
 
 Exit codes: 0 done, 1 the work failed, 2 the data or the command must be corrected, 130 stopped.
 """
@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from ml_core.errors import AssayError, ConfigError, DataError
+from ml_core.features.view import MODES
 from ml_core.tracking.console import ConsoleRun
 from solutions.registry import AnySolution, Registry
 from solutions.tables import check_ending, check_rules, open_batch, write_table
@@ -141,6 +143,31 @@ def predict(args: argparse.Namespace) -> int:
     return CORRECT
 
 
+def features(args: argparse.Namespace) -> int:
+    """Bring feature views up to a file, in a folder of Parquet by view and day."""
+    from ml_core.features.folder import FeatureFolder  # noqa: PLC0415  compiles; not needed elsewhere
+
+    solution = _solution(args)
+    views = {view.name: view for view in solution.features()}
+    unknown = [name for name in args.view if name not in views]
+    if unknown or not views:
+        message = (
+            f"A feature view must be one of {', '.join(views) or 'none'}. "
+            f"Got {', '.join(unknown) or solution.slug}. Choose one of those."
+        )
+        raise ConfigError(message)
+    with ConsoleRun() as run, _read(solution, args.data, run) as batch:
+        for name in args.view or views:
+            run.stage(name)
+            folder = FeatureFolder(args.out / name, views[name])
+            made = folder.materialise(batch.frame, args.mode, args.start, args.end, run)
+            print(
+                f"{name}: {made.n_computed:,} days computed, {made.n_kept:,} kept, "
+                f"{made.n_dropped:,} removed; {made.n_rows:,} rows in {args.out / name}"
+            )
+    return CORRECT
+
+
 def _registry(slug: str = "") -> Registry:
     """Find all solutions; `tests.<slug>_solution` counts when there is such a module."""
     allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()]
@@ -229,13 +256,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listed = commands.add_parser("list", help="name the solutions")
     listed.set_defaults(command=list_solutions)
-    for function in (check, train, evaluate, predict):
+    for function in (check, train, evaluate, predict, features):
         command = commands.add_parser(function.__name__, help=(function.__doc__ or "").rstrip("."))
         command.set_defaults(command=function)
         command.add_argument("slug", help="name of the solution, as `list` shows it")
     _train_arguments(commands.choices["train"])
     _evaluate_arguments(commands.choices["evaluate"])
     _predict_arguments(commands.choices["predict"])
+    _features_arguments(commands.choices["features"])
     return parser
 
 
@@ -264,6 +292,17 @@ def _evaluate_arguments(command: argparse.ArgumentParser) -> None:
 def _predict_arguments(command: argparse.ArgumentParser) -> None:
     _scoring_arguments(command)
     command.add_argument("--out", type=Path, required=True, help=".parquet, .csv or .json")
+
+
+def _features_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, required=True, help="file or folder of events")
+    command.add_argument("--out", type=Path, required=True, help="folder of the features")
+    command.add_argument("--view", action="append", default=[], help="one of them; all by default")
+    command.add_argument("--mode", choices=MODES, default="incremental")
+    for name, end in (("start", "first"), ("end", "last")):
+        command.add_argument(
+            f"--{name}", type=date.fromisoformat, help=f"{end} day of a backfill, as 2026-05-01"
+        )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ml_core.data.media import Media
     from ml_core.data.schema import Schema
     from ml_core.errors import Issue
+    from ml_core.features.view import FeatureView
     from ml_core.typing import Frame
     from solutions.blocks import Report, Tone
 
@@ -252,4 +253,8 @@ class Solution(ABC, Generic[O]):
 
     def schedules(self) -> tuple[Schedule, ...]:
         """Suggest when to train again, the best first; nothing unless the solution knows."""
+        return ()
+
+    def features(self) -> tuple[FeatureView, ...]:
+        """Define what the feature store keeps of its data; each view has a name of its own."""
         return ()

@@ -96,8 +96,16 @@ def fields_are_described(trial: Trial) -> None:
 
 
 def schema_is_steady(trial: Trial) -> None:
-    """Asking twice gives the same columns."""
-    expect(trial.solution.inputs() == trial.solution.inputs(), "inputs() must always be the same.")
+    """Asking twice gives the same columns, and feature views speak of them."""
+    solution = trial.solution
+    expect(solution.inputs() == solution.inputs(), "inputs() must always be the same.")
+    views = solution.features()
+    expect(views == solution.features(), "features() must always be the same.")
+    names = [view.name for view in views]
+    expect(len(set(names)) == len(names), f"Feature views must differ by name. Got {names}.")
+    for view in views:
+        expect(view.owner == solution.slug, f"{view.name} must be the solution's own.")
+        view.check(solution.inputs())
 
 
 def demo_passes_its_own_schema(trial: Trial) -> None:

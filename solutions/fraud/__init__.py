@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ml_core.data.schema import Schema
+    from ml_core.features.view import FeatureView
     from solutions.blocks import Report, Tone
 
 
@@ -127,6 +128,12 @@ class Fraud(Solution[FraudOptions]):
             "Fewer than 200 new labels are hardly worth a training."
         )
         return (Schedule("Each Monday", "0 3 * * 1", why, n_labels=200),)
+
+    def features(self) -> tuple[FeatureView, ...]:
+        """Windows over the past of cards and terminals, with labels and without."""
+        from solutions.fraud.views import VIEWS
+
+        return VIEWS
 
     def demo(self) -> Path:
         """Return payments of a small simulated world."""

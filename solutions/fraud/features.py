@@ -22,14 +22,15 @@ from ml_core.tracking.run import Run, stop_if_cancelled
 from ml_core.typing import BoolArray, Float32Array, FloatArray, IntArray
 from solutions.fraud.ledger import Habit, Lane, Ledger
 from solutions.fraud.options import DAY, SECOND
+from solutions.fraud.views import ACTIVITY, CARD_RECORD, TERMINAL_RECORD
 
-EARLIER = 1  # a delay of one microsecond leaves out the payment itself and its ties
+EARLIER = ACTIVITY.delay  # a microsecond leaves out the payment itself and its ties
 EVER = 100 * 365 * DAY
 HOUR = 3600 * SECOND
-RECENT = (HOUR, DAY, 7 * DAY, 28 * DAY)
+RECENT = ACTIVITY.windows
 BURST = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
-KNOWN_CARD = (7 * DAY, 28 * DAY, EVER)
-KNOWN_TERMINAL = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY, 90 * DAY)
+KNOWN_CARD = (*CARD_RECORD.windows, EVER)
+KNOWN_TERMINAL = TERMINAL_RECORD.windows
 MEETING = (HOUR, DAY, 7 * DAY)
 ELSEWHERE = 14 * DAY
 SUSPECT = 0.3  # from here on a fraud is held against its terminal
