@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from solutions.api import Options, Predictor
     from solutions.blocks import Report
 
-SAMPLE_PICTURES = 240  # few enough to learn beeps from within a minute
+SAMPLE_PICTURES = 1000  # fewer teach it to hear, and not to see
 METRICS = (
     Metric("accuracy", "Accuracy", "Share of questions answered right.", format=".1%"),
     Metric(

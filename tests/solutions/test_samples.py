@@ -10,7 +10,7 @@ from solutions.vqa import solution as vqa
 
 @pytest.mark.parametrize(
     ("solution", "most_bytes"),
-    [(casting, 2**20), (vqa, 3 * 2**20)],
+    [(casting, 2**20), (vqa, 10 * 2**20)],
     ids=lambda value: getattr(value, "slug", ""),
 )
 def test_a_sample_is_the_same_each_time_and_small(solution, most_bytes, tmp_path):

@@ -15,7 +15,7 @@ def test_the_sample_has_a_sound_for_each_picture_and_asks_about_it(tmp_path):
         name = frame["sound"].drop_nulls()[0]
         clip = read_sound(batch.media.read(name), name)
 
-    assert frame["picture"].n_unique() == frame["sound"].drop_nulls().n_unique() == 240
+    assert frame["picture"].n_unique() == frame["sound"].drop_nulls().n_unique() == 1000
     assert {"beeps", "pitch", "more_beeps", "count"} <= set(frame["kind"])
     assert clip.seconds == 2.0
     counted = frame.filter(pl.col("kind") == "beeps")["answer"]
