@@ -64,3 +64,11 @@ class JobError(AssayError):
     def __init__(self, message: str, *, permanent: bool = False) -> None:
         self.permanent = permanent
         super().__init__(message)
+
+
+class BusyError(AssayError):
+    """Work that is refused now, since it could not be done in time; it may be tried again."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
