@@ -174,6 +174,10 @@ class Solution(ABC, Generic[O]):
     queue: ClassVar[Literal["cpu", "gpu"]] = "cpu"
     # What may be said beside the data each time the model is used, such as limits.
     settings: ClassVar[type[Options]] = NoSettings
+    # Columns by which rows know each other, such as the card of a payment. Questions of people who
+    # know nothing of each other then share a batch, with these values told apart; with no column
+    # rows never know each other. None: it is not known, so each is asked about by itself.
+    ties: ClassVar[tuple[str, ...] | None] = None
     # What `label` may say where that is a verdict of few words, and how good each is. Where the
     # truth is a flag or boxes, "good" stands for 0 or none of them, and "bad" for 1.
     verdicts: ClassVar[Mapping[str, Tone]] = {}

@@ -19,6 +19,7 @@ from polars.testing import assert_frame_equal
 from ml_core.errors import CancelledError, ModelError
 from solutions import blocks
 from solutions.api import API_VERSION, Options, Predictions
+from solutions.company import strangers_change_nothing
 from solutions.registry import SLUG
 from solutions.spoilt import expect_data_error, read, text
 from solutions.tables import check_rules
@@ -349,8 +350,8 @@ CHECKS: tuple[Callable[[Trial], None], ...] = (
     missing_column_is_refused, cancel_is_obeyed, demo_trains_in_a_minute, no_network_is_used,
     declared_metrics_are_measured, bundle_has_no_pickle, bundle_has_a_card, exported_model_agrees,
     a_damaged_bundle_is_refused, it_loads_and_predicts, rows_keep_number_and_order,
-    one_row_is_as_in_company, the_future_changes_nothing, report_is_json_of_known_kinds,
-    figures_are_numbers, same_seed_same_result,
+    one_row_is_as_in_company, strangers_change_nothing, the_future_changes_nothing,
+    report_is_json_of_known_kinds, figures_are_numbers, same_seed_same_result,
 )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ class CastingDefects(Solution[CastingOptions]):
     icon = "zoom-scan"
     metrics = METRICS
     settings = CastingSettings
+    ties = ()
     verdicts = VERDICTS
 
     @property

@@ -44,6 +44,7 @@ class Fraud(Solution[FraudOptions]):
     summary = "Finds fraudulent card payments, ranks them by risk, and says why."
     version = "0.1.0"
     icon = "credit-card"
+    ties = ("card_id", "terminal_id")
     verdicts: ClassVar[Mapping[str, Tone]] = {"usual": "good", "suspicious": "bad"}
     metrics = (
         Metric("ap", "Average precision", "Mean precision over all shares of frauds found."),

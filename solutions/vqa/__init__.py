@@ -53,6 +53,7 @@ class VisualQuestions(Solution[VqaOptions]):
     icon = "message-question"
     metrics = METRICS
     settings = AnswerSettings
+    ties = ()
 
     @property
     def options(self) -> type[VqaOptions]:

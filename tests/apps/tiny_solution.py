@@ -66,6 +66,7 @@ class Tiny(Solution[TinyOptions]):
     title = "Tiny"
     summary = "Learns a mean."
     version = "1.0.0"
+    ties = ("card_id",)
     verdicts: ClassVar = {"good": "good", "bad": "bad"}
     metrics = (
         Metric("accuracy", "Accuracy", "Share that is right.", format=".1%"),

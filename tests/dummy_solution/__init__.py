@@ -68,6 +68,7 @@ class Weld(Solution[WeldOptions]):
     title = "Weld failure"
     summary = "Says which spot welds are likely to fail, from current, force and wear."
     version = "1.0.0"
+    ties = ("electrode",)
     metrics = (
         Metric("ap", "Average precision", "Mean precision over all recalls."),
         Metric("auc", "AUC", "Chance that a failed weld scores above a sound one."),

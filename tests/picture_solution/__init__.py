@@ -85,6 +85,7 @@ class Pictures(Solution[PictureOptions]):
     version = "1.0.0"
     metrics = (Metric("accuracy", "Accuracy", "Share that is right.", format=".1%"),)
     settings = PictureSettings
+    ties = ()
     verdicts: ClassVar = {"pass": "good", "fail": "bad"}
 
     @property

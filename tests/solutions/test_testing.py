@@ -130,6 +130,9 @@ BROKEN = {
     "one_row_is_as_in_company": predicting(
         lambda frame, _: frame.with_columns(shift(pl.col("score").mean() / 3))
     ),
+    "strangers_change_nothing": predicting(
+        lambda frame, batch: frame.with_columns(shift(batch.frame.height / 1e2))
+    ),
     "the_future_changes_nothing": predicting(
         lambda frame, batch: frame.with_columns(shift(batch.frame.height / 1e4))
     ),
