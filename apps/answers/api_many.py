@@ -22,7 +22,6 @@ from apps.answers.gathering import start_gathering
 from apps.answers.many import MOST_ASKED, Asked, Conversation, Outcome, ask_each, unpacked
 from apps.answers.models import Answer
 from apps.answers.services import count_labels_since
-from apps.answers.wire import ModelProcessError
 from apps.catalog.services import solution as find_solution
 from apps.experiments.api import IDEMPOTENCY_KEY, token_of
 from apps.registry.models import ModelVersion
@@ -104,7 +103,7 @@ class ManyAnswersView(APIView):
         rows = said.get("rows") or [said["row"]]
         asked_each = _pairs(request, slug, rows)
         outcomes = list(ask_each(asked_each, conversation))
-        gone = next((o.error for o in outcomes if isinstance(o.error, ModelProcessError)), None)
+        gone = next((o.error for o in outcomes if o.is_over), None)
         told = _told(asked_each, outcomes, conversation)
         if gone is None:
             return Response(told)

@@ -15,7 +15,7 @@ from apps.answers.wire import ModelProcessError
 from ml_core.data.archive import members_of, open_archive
 from ml_core.data.media import ZipMedia
 from ml_core.data.pictures import ENDINGS
-from ml_core.errors import AssayError, DataError, Issue
+from ml_core.errors import AssayError, BusyError, DataError, Issue
 
 if TYPE_CHECKING:
     import uuid
@@ -48,6 +48,11 @@ class Outcome:
     name: str
     answer: Answer | None = None
     error: AssayError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody answers, or none has room, so that the next would fare no better."""
+        return isinstance(self.error, ModelProcessError | BusyError)
 
     @property
     def problem(self) -> str:
@@ -138,13 +143,13 @@ def _require_few(n: int) -> None:
 
 def ask_each(asked: Sequence[Asked], said: Conversation) -> Iterator[Outcome]:
     """Yield what came of each, in order; what was answered stays, whatever comes later."""
-    gone: ModelProcessError | None = None
+    gone: AssayError | None = None
     for number, one in enumerate(asked):
         if gone is not None:  # each further one would wait for nobody just as long
             yield Outcome(one.name, error=gone)
             continue
         outcome = _ask(one, said, number)
-        if isinstance(outcome.error, ModelProcessError):
+        if outcome.is_over:
             gone = outcome.error
         if outcome.answer is not None:  # sent again, the rest joins what was answered before
             said = replace(said, thread=outcome.answer.thread)
@@ -158,7 +163,7 @@ def _ask(one: Asked, said: Conversation, number: int) -> Outcome:
         answer = services.ask(
             user=said.user, team=said.team, solution=said.solution, row=one.row, files=one.files,
             settings=said.settings, model=said.model, follows=said.follows, thread=said.thread,
-            token=token_for(said.token, number),
+            token=token_for(said.token, number), is_bulk=True,
         )  # fmt: skip
     except AssayError as error:
         return Outcome(one.name, error=error)

@@ -44,26 +44,25 @@ def ask(  # noqa: PLR0913  who, of what, with what, in which conversation
     follows: Answer | None = None,
     thread: uuid.UUID | None = None,
     token: str = "",
+    is_bulk: bool = False,
 ) -> Answer:
     """Ask a model about one row, and keep question and answer; the same token asks once.
 
     `files` is column -> (name, bytes). With `follows` the files of that answer are meant where
-    none are sent, and the answer joins its thread, or `thread`.
+    none are sent, and the answer joins its thread, or `thread`. One of many asked in bulk lets
+    others go first.
 
     Raises: NotAllowedError, Http404: without the right. DataError, ConfigError, ModelError: as
-        the model says. ModelProcessError: if nobody answers.
+        the model says. BusyError: if it has no room now. ModelProcessError: if nobody answers.
     """
     require(user, "solutions.score")
     if known := _given_before(user, team, token, solution, row, files):
         return known
     chosen = model_to_use(user, team, solution, model)
     sent = _with_earlier(solution, files, follows)
-    question = Question(
-        str(chosen.pk),
-        {**row, **{column: name for column, (name, _) in sent.items()}},
-        dict(sent.values()),
-        settings or {},
-    )
+    names = {column: name for column, (name, _) in sent.items()}
+    values = {**row, **names}
+    question = Question(str(chosen.pk), values, dict(sent.values()), settings or {}, is_bulk)
     said = client.ask(question)
     answer = Answer(
         team=team, created_by=user, solution=solution, model=chosen, inputs=dict(row),

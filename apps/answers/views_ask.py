@@ -22,7 +22,8 @@ from apps.catalog.services import solution as find_solution
 from apps.inference.forms import SETTING
 from apps.inference.tables import has_questions
 from apps.registry.models import ModelVersion
-from ml_core.errors import DataError
+from apps.web.errors import too_busy
+from ml_core.errors import BusyError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,9 @@ def ask(request: UserRequest, slug: str) -> Any:
         _tell(form, failed, has_many=len(outcomes) > 1)
         follows = follows or next((one.answer for one in outcomes if one.answer), None)
     context = _context(request, solution, form, follows)
-    status = 422 if form.is_bound else 200
-    return render(request, "answers/ask.html", context, status=status)
+    response = render(request, "answers/ask.html", context, status=422 if form.is_bound else 200)
+    busy = next((one.error for one in failed if isinstance(one.error, BusyError)), None)
+    return response if busy is None else too_busy(response, busy)
 
 
 def _context(

@@ -22,31 +22,39 @@ class ModelProcessError(AssayError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A row for a model: values by column, files by name, and settings."""
+    """A row for a model: values by column, files by name, and settings.
+
+    One that is asked in bulk lets those go first for which a person waits.
+    """
 
     model: str
     row: Mapping[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    is_bulk: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data; files as base64."""
         files = {name: base64.b64encode(data).decode("ascii") for name, data in self.files.items()}
         return {
             "model": self.model, "row": dict(self.row), "files": files,
-            "settings": dict(self.settings),
+            "settings": dict(self.settings), "is_bulk": self.is_bulk,
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Question:
         """Read what `to_json` wrote."""
         files = {name: base64.b64decode(data) for name, data in told["files"].items()}
-        return cls(told["model"], told["row"], files, told["settings"])
+        is_bulk = bool(told.get("is_bulk"))
+        return cls(told["model"], told["row"], files, told["settings"], is_bulk)
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a model said of a row: its values, its reasons as a report, and how long it took."""
+    """What a model said of a row: its values, its reasons as a report, and how long it took.
+
+    `seconds` are those of the batch in which the row was answered.
+    """
 
     output: Mapping[str, Any]
     report: list[Any]

@@ -23,6 +23,12 @@ ASSAY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 ASSAY_DATA_DIR = ASSAY_HOME
 ASSAY_CACHE_DIR = ASSAY_HOME / "cache"
 ASSAY_MODELS_SOCKET = env.text("ASSAY_MODELS_SOCKET") or str(ASSAY_HOME / "run" / "models.sock")
+# How long a question waits for the model process to start anew, and how often that looks for
+# models that went live; limits by solution and the memory for all are told in docs/serving.md.
+ASSAY_MODELS_PATIENCE_S = env.seconds("ASSAY_MODELS_PATIENCE_S", 15)
+ASSAY_MODELS_LOOK_S = env.seconds("ASSAY_MODELS_LOOK_S", 5)
+ASSAY_MODELS_LIMITS = env.text("ASSAY_MODELS_LIMITS")
+ASSAY_MODELS_MEMORY_MB = env.whole("ASSAY_MODELS_MEMORY_MB", 0)
 
 # --- secrets ---------------------------------------------------------------------------------
 _kept = env.kept_secrets(ASSAY_HOME / "secrets.env")

@@ -102,6 +102,7 @@ def _state() -> Iterable[Metric]:
     yield _gauge("assay_models_up", "Whether the model process answers.", [], [([], is_up)])
     n_loaded = len(told["models"]) if told else 0
     yield _gauge("assay_models_loaded", "Models in its memory.", [], [([], n_loaded)])
+    yield from _served(told["serving"] if told else [])
     n_broken = len(solutions().broken)
     yield _gauge("assay_solutions_broken", "Solutions out of use.", [], [([], n_broken)])
     chain = readings.newest(Kind.CHAIN)
@@ -115,6 +116,21 @@ def _state() -> Iterable[Metric]:
             "assay_audit_verified_timestamp_seconds", "When the chain was walked.",
             [], [([], chain.at.timestamp())],
         )  # fmt: skip
+
+
+def _served(found: list[dict[str, Any]]) -> Iterable[Metric]:
+    """Yield how the loaded models do, each since it was loaded."""
+    for name, words, key in (
+        ("waiting", "Rows that wait for it.", "n_waiting"),
+        ("answered", "Rows that it answered.", "n_answered"),
+        ("refused", "Rows for which it had no room, or no time.", "n_refused"),
+        ("batches", "Batches in which it answered.", "n_batches"),
+        ("best_batch_size", "Rows that it takes at once, at most.", "best_size"),
+        ("p99_ms", "Latency of 99 of 100 of its last answers.", "p99_ms"),
+        ("budget_ms", "What that should be.", "latency_budget_ms"),
+    ):
+        rows = [((one["solution"], one["model"]), one[key]) for one in found]
+        yield _gauge(f"assay_model_{name}", words, ["solution", "model"], rows)
 
 
 def _gauge(name: str, words: str, labels: list[str], values: Values) -> Metric:

@@ -42,11 +42,6 @@ def load(model: ModelVersion) -> Predictor:
         return _loaded[key]
 
 
-def loaded() -> list[str]:
-    """Return the ids of the models that this process holds, the one used last at the end."""
-    return [key.partition(":")[0] for key in list(_loaded)]
-
-
 def materialise(model: ModelVersion) -> Path:
     """Return a private folder with the files of a bundle, each as its checksum says.
 

@@ -53,7 +53,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "413": ("TooLarge", "The body is longer than this installation takes. Nothing was stored."),
     "415": ("UnsupportedMediaType", "This address does not read that content type."),
     "422": ("UnusableData", "The data cannot be used, or the Idempotency-Key is another's."),
-    "429": ("TooManyRequests", "The limit of the caller is reached; see Retry-After."),
+    "429": (
+        "TooManyRequests",
+        "The caller's limit is reached, or a model has no room; see Retry-After.",
+    ),
     "503": ("Unavailable", "A process that is needed does not answer. Try again."),
     "507": ("NoRoom", "The disk has no room for the file. Nothing was stored."),
 }

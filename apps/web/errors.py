@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from http import HTTPStatus
@@ -26,6 +27,7 @@ from rest_framework.response import Response
 from apps.answers.wire import ModelProcessError
 from ml_core.errors import (
     AssayError,
+    BusyError,
     CancelledError,
     ConfigError,
     DataError,
@@ -115,6 +117,13 @@ THROTTLED = Problem(
     "throttled",
     "Wait a moment and try again.",
 )
+BUSY = Problem(
+    429,
+    "Too much to do",
+    "There is more to do than can be done in time.",
+    "busy",
+    "Nothing was stored. Wait a moment and send it again.",
+)
 BAD_REQUEST = Problem(
     400,
     "Bad request",
@@ -183,6 +192,8 @@ def _of_ours(error: AssayError) -> Problem:
     detail = str(error)
     if isinstance(error, ModelProcessError):
         return Problem(503, "Nobody answers", detail, "no-model-process", "Try again in a moment.")
+    if isinstance(error, BusyError):
+        return replace(BUSY, detail=detail, retry_after_s=_seconds_to_wait(error))
     if isinstance(error, DataError):
         issues = tuple(asdict(issue) for issue in error.issues[:MAX_ISSUES])
         advice = "Correct the data and send it again. Nothing was stored of it."
@@ -266,6 +277,17 @@ def _page(request: HttpRequest, template: str, problem: Problem) -> HttpResponse
         "frame": "web/base.html" if is_framed else "web/base_auth.html",
     }
     return render(request, template, context, status=problem.status)
+
+
+def too_busy(page: HttpResponse, error: BusyError) -> HttpResponse:
+    """Let a page that tells of it say by its status that there was no room, and until when."""
+    page.status_code = BUSY.status
+    page["Retry-After"] = str(_seconds_to_wait(error))
+    return page
+
+
+def _seconds_to_wait(error: BusyError) -> int:
+    return max(1, math.ceil(error.retry_after_s))
 
 
 def _with_headers(response: HttpResponse, problem: Problem) -> HttpResponse:

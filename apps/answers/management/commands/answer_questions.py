@@ -17,15 +17,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        from apps.answers.server import ModelServer, warm  # noqa: PLC0415  heavy
+        from apps.answers.server import ModelServer  # noqa: PLC0415  heavy
 
         server = ModelServer(Path(settings.ASSAY_MODELS_SOCKET))
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-        threading.Thread(target=warm, daemon=True).start()
+        ended = threading.Event()
+        threading.Thread(target=server.keep_warm, args=(ended,), daemon=True).start()
         try:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
         finally:
-            server.server_close()
+            ended.set()
+            # Before the answers that are under way: whoever comes now waits for the next process.
             Path(settings.ASSAY_MODELS_SOCKET).unlink(missing_ok=True)
+            server.server_close()
