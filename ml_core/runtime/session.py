@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -10,6 +10,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from ml_core.device import Device, resolve
 from ml_core.errors import DeviceError, ModelError
+from ml_core.runtime.keeping import key_of_file, put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,20 +33,48 @@ ERRORS: tuple[type[Exception], ...] = (
 )
 DTYPES = {"float": np.float32, "double": np.float64, "int64": np.int64, "bool": np.bool_}
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+TENSORRT = "TensorrtExecutionProvider"
+Level = Literal["none", "basic", "extended", "all"]
+LEVELS = {
+    "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
 
 
 class Session:
-    """A loaded ONNX model. `threads` bounds the cores it may take; None lets it take all."""
+    """A loaded ONNX model. `threads` bounds the cores it may take; None lets it take all.
 
-    def __init__(self, path: Path, device: Device = "auto", threads: int | None = None) -> None:
+    `level` is how far the graph is optimised; the whole of it is the usual. With `cache`, a folder,
+    the optimised graph is kept there for the next time on a machine of this kind. `tensorrt` asks
+    for TensorRT before CUDA, which takes minutes at the first time. `provider` is what really runs.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        device: Device = "auto",
+        threads: int | None = None,
+        *,
+        level: Level = "all",
+        cache: Path | None = None,
+        tensorrt: bool = False,
+    ) -> None:
         wanted = resolve(device)
         options = ort.SessionOptions()
         options.log_severity_level = 3
+        options.graph_optimization_level = LEVELS[level]
         if threads is not None:
             options.intra_op_num_threads = threads
-        providers = list(dict.fromkeys((PROVIDERS[wanted], PROVIDERS["cpu"])))
-        self._session = _open(path, options, providers)
+        first = (TENSORRT,) if tensorrt and wanted == "cuda" else ()
+        providers = list(dict.fromkeys((*first, PROVIDERS[wanted], PROVIDERS["cpu"])))
+        if cache is None or wanted != "cpu":
+            self._session = _open(path, options, providers)
+        else:
+            self._session = _open_kept(path, options, cache, level)
         self.device = wanted
+        self.provider: str = self._session.get_providers()[0]
         # The list of available providers names CUDA on any machine: only the session knows.
         if PROVIDERS[wanted] not in self._session.get_providers():
             if device == "cuda":
@@ -82,6 +111,29 @@ class Session:
             )
             raise ModelError(message) from error
         return dict(zip(self.outputs, values, strict=True))
+
+
+def _open_kept(
+    path: Path, options: ort.SessionOptions, cache: Path, level: str
+) -> ort.InferenceSession:
+    """Load the optimised graph of a file from a cache; optimise it and keep that where it lacks."""
+    kept = cache / f"{key_of_file(path, ort.__version__, level)}.onnx"
+    providers = [PROVIDERS["cpu"]]
+    if kept.is_file():
+        options.graph_optimization_level = LEVELS["none"]
+        try:
+            return ort.InferenceSession(kept, options, providers=providers)
+        except ERRORS:  # cut short by a full disk, say: it is made again
+            kept.unlink(missing_ok=True)
+            options.graph_optimization_level = LEVELS[level]
+    made = []
+
+    def write(draft: Path) -> None:
+        options.optimized_model_filepath = str(draft)
+        made.append(_open(path, options, providers))
+
+    put(kept, write)
+    return made[0]
 
 
 def _no_rows(node: ort.NodeArg) -> NDArray[Any]:
