@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPSET = 20
+# An operation that is not torch's own -> a function of onnxscript that writes it.
+Translations = dict[Any, Any]
 
 
 def to_onnx(
@@ -24,8 +26,11 @@ def to_onnx(
     *,
     outputs: Sequence[str],
     dynamic: str = "batch",
+    translations: Translations | None = None,
 ) -> Path:
     """Write `module` to `path`, the weights inside the file.
+
+    `translations` say how operations that are not torch's own are written (to onnxscript).
 
     Shapes: each example (n, ...) by the name of its argument of `forward`, n >= 2; the first
     axis of each becomes free, under the name `dynamic`. Leaves the module in eval mode.
@@ -40,7 +45,8 @@ def to_onnx(
         raise ModelError(message)
     module.eval()
     axis = torch.export.Dim(dynamic)
-    program = _traced(module, examples, {name: {0: axis} for name in examples}, outputs)
+    shapes = {name: {0: axis} for name in examples}
+    program = _traced(module, examples, shapes, outputs, translations)
     path.parent.mkdir(parents=True, exist_ok=True)
     program.save(path, external_data=False)
     return path
@@ -51,6 +57,7 @@ def _traced(
     examples: Mapping[str, torch.Tensor],
     shapes: Mapping[str, object],
     outputs: Sequence[str],
+    translations: Translations | None,
 ) -> torch.onnx.ONNXProgram:
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -66,6 +73,7 @@ def _traced(
                 output_names=list(outputs),
                 dynamic_shapes=dict(shapes),
                 opset_version=OPSET,
+                custom_translation_table=translations,
                 dynamo=True,
                 verbose=False,
             )

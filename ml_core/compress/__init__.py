@@ -1,0 +1,1 @@
+"""Compression: smaller networks that are measured before they are trusted."""
