@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ml_core.data.inspection.rules import Rule
 
 Kind = Literal["number", "category", "time", "id", "text", "image", "audio", "boxes", "flag"]
 
@@ -41,9 +44,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a solution's input, in the order in which forms show them."""
+    """The columns of a solution's input, in the order in which forms show them.
+
+    `rules` hold between columns; an inspection tells where they do not.
+    """
 
     columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
