@@ -58,6 +58,17 @@ def thumbnail(data: bytes, side: int, name: str = "picture") -> bytes:
         return out.getvalue()
 
 
+def grey(data: bytes, size: tuple[int, int], name: str = "picture") -> npt.NDArray[np.uint8]:
+    """Return the upright picture in grey, squeezed into a width and a height.
+
+    Shapes: -> (height, width).
+    Raises: DataError: as `read_picture`.
+    """
+    with _opened(data, name) as image:
+        image.draft("RGB", (size[0] * 8, size[1] * 8))
+        return np.asarray(_plain(image).convert("L").resize(size, Image.Resampling.BOX))
+
+
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     try:
