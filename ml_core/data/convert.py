@@ -59,7 +59,7 @@ def convert(  # noqa: PLR0913  what comes in, what it means, who checks, where i
                 named = chunk.frame.select(pl.col(old).alias(new) for new, old in chosen.items())
                 clean = checker.add(named, first_row=1)
                 if not checker.has_errors:
-                    writer.write_table(_numbered(clean, chunk.first_row).cast(target))
+                    writer.write_table(numbered(clean, chunk.first_row).cast(target))
                 n_rows += clean.height
                 progress(n_rows, chunk.share)
         except DataError as error:
@@ -69,6 +69,7 @@ def convert(  # noqa: PLR0913  what comes in, what it means, who checks, where i
     return n_rows
 
 
-def _numbered(frame: Frame, first_row: int) -> pa.Table:
+def numbered(frame: Frame, first_row: int) -> pa.Table:
+    """Return rows with their numbers in a column before all others."""
     rows = pl.int_range(first_row, first_row + frame.height, eager=True, dtype=pl.Int64)
     return frame.insert_column(0, rows.alias(ROW)).to_arrow()

@@ -6,6 +6,8 @@ import codecs
 import io
 import os
 import threading
+from bisect import bisect_right
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 8 * 2**20
 MAX_RAGGED = 1_000
+MAX_RAGGED_CHARS = 2_000
 
 
 def sniff_csv(head: bytes, *, is_whole: bool) -> Sniffed:
@@ -86,15 +89,19 @@ class _TextGuard(io.RawIOBase):
         return piece
 
 
-def read_csv(stream: BinaryIO, sniffed: Sniffed, names: Sequence[str]) -> Iterator[Chunk]:
+def read_csv(
+    stream: BinaryIO, sniffed: Sniffed, names: Sequence[str], ragged: Ragged | None = None
+) -> Iterator[Chunk]:
     """Yield the named columns of a CSV as text; ragged rows are told after the last chunk."""
     head = sniffed.head
     if head is None:
         message = "A CSV file must have been sniffed."
         raise ValueError(message)
     try:
-        yield from _read_csv(stream, sniffed, names, head)
+        yield from _read_csv(stream, sniffed, names, head, ragged)
     except pa.ArrowException as error:
+        if ragged is not None:
+            ragged.refuse_if_full()
         raise refusal(
             "unreadable_csv",
             f"A CSV must have rows of at most {BLOCK_BYTES:,} bytes. Got a longer one.",
@@ -103,12 +110,14 @@ def read_csv(stream: BinaryIO, sniffed: Sniffed, names: Sequence[str]) -> Iterat
 
 
 def _read_csv(
-    stream: BinaryIO, sniffed: Sniffed, names: Sequence[str], head: Head
+    stream: BinaryIO, sniffed: Sniffed, names: Sequence[str], head: Head, kept: Ragged | None
 ) -> Iterator[Chunk]:
     size = max(1, stream.seek(0, os.SEEK_END))
     stream.seek(0)
     guard = _TextGuard(stream)
-    ragged = _Ragged(head.n_lines)
+    ragged = _Refusing(head.n_lines)
+    if kept is not None:
+        kept.n_lines = head.n_lines
     reader = pa_csv.open_csv(
         guard,
         read_options=pa_csv.ReadOptions(
@@ -120,7 +129,7 @@ def _read_csv(
         parse_options=pa_csv.ParseOptions(
             delimiter=head.delimiter,
             newlines_in_values=True,
-            invalid_row_handler=ragged,
+            invalid_row_handler=kept or ragged,
         ),
         convert_options=pa_csv.ConvertOptions(
             include_columns=list(names),
@@ -139,8 +148,61 @@ def _read_csv(
     ragged.refuse()
 
 
-class _Ragged:
-    """Gather rows that have more or fewer cells than the header."""
+@dataclass(frozen=True, slots=True)
+class RaggedRow:
+    """A row with more or fewer cells than the header; `text` is its begin."""
+
+    number: int | None
+    reason: str
+    text: str
+
+
+class Ragged:
+    """Gather rows that have more or fewer cells than the header, instead of refusing them.
+
+    Raises: DataError: in the reading, if there are more than `most`: then the separator is wrong
+        rather than a row.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._before: list[int] = []
+        self.n_lines = 0
+        self.rows: list[RaggedRow] = []
+
+    def __call__(self, row: pa_csv.InvalidRow) -> str:
+        """Take a row in; the reader goes on with the next."""
+        with self._lock:
+            if len(self.rows) >= self._most:
+                return "error"
+            number = None if row.number is None else row.number - self.n_lines
+            reason = (
+                f"A row must have {row.expected_columns} cells as the header has. Got "
+                f"{row.actual_columns}."
+            )
+            if number is not None:
+                self._before.append(number - len(self._before))
+            self.rows.append(RaggedRow(number, reason, row.text[:MAX_RAGGED_CHARS]))
+        return "skip"
+
+    def number_of(self, place: int) -> int:
+        """Return the number in the file of a row that was counted without the ragged ones."""
+        return place + bisect_right(self._before, place)
+
+    def refuse_if_full(self) -> None:
+        """Raise where there were so many that the reading was stopped."""
+        if len(self.rows) >= self._most:
+            raise refusal(
+                "too_many_ragged",
+                f"A CSV must have at most {self._most:,} rows with another number of cells than "
+                "its header. Got more.",
+                "Check the separator, and the quotes around text that holds it.",
+            )
+
+
+class _Refusing:
+    """Gather rows that have more or fewer cells than the header, to refuse them in the end."""
 
     def __init__(self, n_lines: int) -> None:
         self._n_lines = n_lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from ml_core.data.csv_file import read_csv, sniff_csv
+from ml_core.data.csv_file import Ragged, read_csv, sniff_csv
 from ml_core.data.parquet_file import read_parquet, sniff_parquet
 from ml_core.data.preview import Chunk, ColumnPreview, Head, Sniffed, refusal
 
@@ -72,15 +72,17 @@ def _refuse_other_files(head: bytes, filename: str) -> None:
         )
 
 
-def chunks(stream: BinaryIO, sniffed: Sniffed, names: Sequence[str]) -> Iterator[Chunk]:
+def chunks(
+    stream: BinaryIO, sniffed: Sniffed, names: Sequence[str], *, ragged: Ragged | None = None
+) -> Iterator[Chunk]:
     """Yield the named columns of a file, some rows at a time, in its order.
 
     A CSV comes as text and is not interpreted here. Memory does not grow with the file.
 
     Raises: DataError: if the file is damaged, changes its encoding, or has ragged rows; the
-        latter are told together, after the last chunk.
+        latter are told together, after the last chunk, unless `ragged` is there to take them.
     """
     if sniffed.format == "parquet":
         yield from read_parquet(stream, sniffed, names)
     else:
-        yield from read_csv(stream, sniffed, names)
+        yield from read_csv(stream, sniffed, names, ragged)

@@ -56,7 +56,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class Problem:
     """Rows of one column that break a rule; without `values` there is nothing to show."""
 
     code: str
@@ -136,16 +136,8 @@ class Checker:
     def _check(self, column: Column, raw: pl.Series, start: int) -> pl.Series:
         if column.name not in self._styles:
             self._styles[column.name] = settle(column.kind, raw)
-        values = cast(column.kind, raw, self._styles[column.name]).rename(column.name)
-        bad = unreadable(column.kind, raw, values)
-        rule = f"must be {_RULES.get(column.kind, column.kind)}."
-        # A moment that could not be read lies outside the calendar: it has no name but its count.
-        shown = raw.to_physical() if raw.dtype.is_temporal() else raw
-        problems = [_Problem(f"not_{column.kind}", rule, bad, shown)]
-        if not column.nullable:
-            empty = values.is_null() & ~bad
-            problems.append(_Problem("empty", "must not be empty.", empty))
-        problems += _out_of_bounds(column, values, self._latest)
+        style = self._styles[column.name]
+        values, problems = read_column(column, raw, style, latest=self._latest)
         for problem in problems:
             if problem.rows.any():
                 self._tell_rows(column, problem, start)
@@ -153,7 +145,7 @@ class Checker:
             self._remember(column, values)
         return values
 
-    def _tell_rows(self, column: Column, problem: _Problem, start: int) -> None:
+    def _tell_rows(self, column: Column, problem: Problem, start: int) -> None:
         at = problem.rows.arg_true()
         key = (problem.code, column.name)
         self._totals[key] += at.len()
@@ -253,11 +245,27 @@ class Checker:
             )
 
 
-def _out_of_bounds(column: Column, values: pl.Series, latest: datetime | None) -> list[_Problem]:
-    found: list[_Problem] = []
+def read_column(
+    column: Column, raw: pl.Series, style: str, *, latest: datetime | None
+) -> tuple[pl.Series, list[Problem]]:
+    """Cast a column to its kind, and return it with the rows that break a rule, rule by rule."""
+    values = cast(column.kind, raw, style).rename(column.name)
+    bad = unreadable(column.kind, raw, values)
+    rule = f"must be {_RULES.get(column.kind, column.kind)}."
+    # A moment that could not be read lies outside the calendar: it has no name but its count.
+    shown = raw.to_physical() if raw.dtype.is_temporal() else raw
+    problems = [Problem(f"not_{column.kind}", rule, bad, shown)]
+    if not column.nullable:
+        empty = values.is_null() & ~bad
+        problems.append(Problem("empty", "must not be empty.", empty))
+    return values, problems + _out_of_bounds(column, values, latest)
+
+
+def _out_of_bounds(column: Column, values: pl.Series, latest: datetime | None) -> list[Problem]:
+    found: list[Problem] = []
 
     def add(code: str, rule: str, rows: pl.Series) -> None:
-        found.append(_Problem(code, rule, rows.fill_null(value=False), values))
+        found.append(Problem(code, rule, rows.fill_null(value=False), values))
 
     if column.kind == "time":
         add("too_early", "must be 1900 or later.", values < EARLIEST)
