@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import zipfile
 from pathlib import PurePosixPath
@@ -51,6 +52,28 @@ def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, data)
+
+
+class ZipPieces(io.RawIOBase):
+    """What a ZIP writer has written since the last look; it cannot go back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """Hold some bytes."""
+        self._held += data
+        return len(data)
+
+    def take(self) -> bytes:
+        """Return what is held, and hold nothing."""
+        taken, self._held = bytes(self._held), bytearray()
+        return taken
 
 
 def _check_all(members: list[zipfile.ZipInfo]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from ml_core.data.archive import ZipPieces
 from ml_core.data.labels import coco, yolo
 from ml_core.data.pictures import size_of
 
@@ -24,25 +24,6 @@ COCO_FILE = "annotations/instances.json"
 DIGITS = 9  # of parts of a side, so that hundredths of a pixel come back as they were
 
 
-class _Pieces(io.RawIOBase):
-    """What a ZIP writer has written since the last look; it cannot go back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._held = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
-        self._held += data
-        return len(data)
-
-    def take(self) -> bytes:
-        taken, self._held = bytes(self._held), bytearray()
-        return taken
-
-
 def pieces(
     rows: Sequence[Row], media: Media, form: Form, *, with_pictures: bool = True
 ) -> Iterator[bytes]:
@@ -52,7 +33,7 @@ def pieces(
     list it, so that reading the archive again tells the same. Memory holds one picture.
     Raises: DataError: if a picture is gone or damaged.
     """
-    out = _Pieces()
+    out = ZipPieces()
     names = _names([name for name, _ in rows])
     kinds = sorted({box.label for _, boxes in rows for box in boxes or ()})
     listed: list[tuple[str, int, int, Sequence[Box]]] = []
