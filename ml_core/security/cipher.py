@@ -1,10 +1,11 @@
 """Encrypted streams: AES-256-GCM by chunk, written once, read at any place.
 
-Layout: header, then chunks. A chunk is up to 64 KiB of plain text and its 16-byte tag; only
-the last may be shorter. Each file has its own key, derived from the named key and a random
-salt, so no nonce can meet another file's. The nonce of a chunk is a random prefix and the
-chunk's number. The header, the number and "is last" are authenticated with each chunk: a bit
-flipped, a chunk moved, swapped with another file's, repeated, or a tail cut off all fail.
+Layout: header (`envelope`), then chunks. A chunk is up to 64 KiB of plain text and its 16-byte
+tag; only the last may be shorter. Each file has a random key of its own, which its header holds
+wrapped by a named key, so no nonce can meet another file's. The nonce of a chunk is a random
+prefix and the chunk's number. The random core of the header, the number and "is last" are
+authenticated with each chunk: a bit flipped, a chunk moved, swapped with another file's,
+repeated, or a tail cut off all fail.
 
 Source: the STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizar, "Online
 authenticated-encryption and its nonce-reuse misuse-resistance" (CRYPTO 2015, section 6), with
@@ -14,64 +15,40 @@ number and flag in the associated data instead of in the nonce.
 from __future__ import annotations
 
 import io
-import os
+import shutil
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ml_core.errors import ConfigError, IntegrityError
+from ml_core.errors import IntegrityError
+from ml_core.security.envelope import Header
+from ml_core.security.keys import KEY_BYTES, Key, KeySource, LocalKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
+    from typing import IO
 
     from typing_extensions import Buffer
 
-MAGIC = b"ASSAY\x00\x00\x01"
+__all__ = ["CHUNK", "KEY_BYTES", "SEALED", "DecryptingReader", "EncryptingWriter", "Key", "renew"]
+
 CHUNK = 64 * 1024
 TAG = 16
-KEY_BYTES = 32
-SALT_BYTES = 16
-PREFIX_BYTES = 8
 SEALED = CHUNK + TAG
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A named 256-bit key; the name is written into each file, the key never."""
-
-    id: str
-    secret: bytes
-
-    def __post_init__(self) -> None:
-        if len(self.secret) != KEY_BYTES:
-            message = (
-                f"An encryption key must be {KEY_BYTES} bytes. Got {len(self.secret)} bytes. "
-                "Make one with os.urandom(32)."
-            )
-            raise ConfigError(message)
-        if not 0 < len(self.id.encode()) < 256:
-            message = "The id of a key must be 1 to 255 bytes. Got another length. Shorten it."
-            raise ConfigError(message)
-
-    def __repr__(self) -> str:
-        return f"Key(id={self.id!r})"
+COPY_BYTES = 1 << 20
+WHAT = "an encrypted file"
 
 
 class _Sealer:
-    """Seal and open the chunks of one file."""
+    """Seal and open the chunks of one file; `what` names it where one does not open."""
 
-    def __init__(self, header: bytes, secret: bytes) -> None:
-        salt = header[-SALT_BYTES - PREFIX_BYTES : -PREFIX_BYTES]
-        derive = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=b"assay file 1")
-        self._gcm = AESGCM(derive.derive(secret))
-        self._prefix = header[-PREFIX_BYTES:]
-        self._header = header
+    def __init__(self, header: Header, data_key: bytes, what: str) -> None:
+        self._gcm = AESGCM(data_key)
+        self._prefix, self._header = header.prefix, header.bound
+        self._what = what
 
     def seal(self, index: int, plain: bytes, *, last: bool) -> bytes:
         return self._gcm.encrypt(self._nonce(index), plain, self._bound(index, last=last))
@@ -81,8 +58,8 @@ class _Sealer:
             return self._gcm.decrypt(self._nonce(index), sealed, self._bound(index, last=last))
         except InvalidTag as error:
             message = (
-                f"Chunk {index} of an encrypted file must be as it was written. Got changed, "
-                "moved or missing bytes. Restore the file from a backup."
+                f"Each part of {self._what} must be as it was written. Got changed, moved or "
+                f"missing bytes in part {index + 1}. Restore the file from a backup."
             )
             raise IntegrityError(message) from error
 
@@ -100,15 +77,13 @@ class EncryptingWriter(io.RawIOBase):
     left in any other way has none, and is refused when it is read.
     """
 
-    def __init__(self, raw: BinaryIO, key: Key) -> None:
+    def __init__(self, raw: BinaryIO, key: Key | KeySource) -> None:
         super().__init__()
-        name = key.id.encode()
-        header = MAGIC + bytes([len(name)]) + name + os.urandom(SALT_BYTES + PREFIX_BYTES)
+        self._pending, self._index = bytearray(), 0
+        header, data_key = Header.fresh(LocalKeys([key]) if isinstance(key, Key) else key)
         self._raw = raw
-        self._sealer = _Sealer(header, key.secret)
-        self._pending = bytearray()
-        self._index = 0
-        raw.write(header)
+        self._sealer = _Sealer(header, data_key, WHAT)
+        raw.write(header.to_bytes())
 
     def writable(self) -> bool:
         """Say yes."""
@@ -167,18 +142,22 @@ class DecryptingReader(io.RawIOBase):
     """Read an encrypted file at any place, so that Parquet is read through it.
 
     The last chunk is opened first: a file cut short is refused before its first byte is used.
-    Owns `raw` and closes it. Wrap it in `io.BufferedReader` for many small reads.
+    Owns `raw` and closes it. Wrap it in `io.BufferedReader` for many small reads. `what` names
+    the file for people, where it is not whole.
 
     Raises: IntegrityError: if the file is not whole, or its key is not among `keys`.
     """
 
-    def __init__(self, raw: BinaryIO, keys: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, raw: BinaryIO, keys: Mapping[str, bytes] | KeySource, what: str = WHAT
+    ) -> None:
         super().__init__()
-        self._raw = raw
+        self._raw, self._what = raw, what
         raw.seek(0)
-        header, self.key_id = _read_header(raw)
-        self._sealer = _Sealer(header, _pick(keys, self.key_id))
-        self._body = len(header)
+        header = Header.read(raw)
+        source = LocalKeys.of(keys) if isinstance(keys, Mapping) else keys
+        self.key_id, self._body = header.key_id, raw.tell()
+        self._sealer = _Sealer(header, header.data_key(source), what)
         self._held: tuple[int, bytes] = (-1, b"")
         self._position = 0
         self._n_chunks, self._size = self._measure()
@@ -229,7 +208,7 @@ class DecryptingReader(io.RawIOBase):
         size = body - n_chunks * TAG
         if n_chunks == 0 or body - (n_chunks - 1) * SEALED < TAG:
             message = (
-                "An encrypted file must end with a whole chunk. Got a file cut short. "
+                f"The end of {self._what} must be a whole part. Got a file cut short. "
                 "Restore it from a backup."
             )
             raise IntegrityError(message)
@@ -244,23 +223,21 @@ class DecryptingReader(io.RawIOBase):
         return self._held[1]
 
 
-def _read_header(raw: BinaryIO) -> tuple[bytes, str]:
-    start = raw.read(len(MAGIC) + 1)
-    rest = raw.read(start[-1] + SALT_BYTES + PREFIX_BYTES) if start[:-1] == MAGIC else b""
-    if not rest or len(rest) != start[-1] + SALT_BYTES + PREFIX_BYTES:
-        message = (
-            "An encrypted file must begin with a whole header. Got something else. "
-            "Check that this is the right file, or restore it from a backup."
-        )
-        raise IntegrityError(message)
-    return start + rest, rest[: start[-1]].decode(errors="replace")
+def renew(source: BinaryIO, target: BinaryIO, keys: KeySource, *, fresh: bool = False) -> None:
+    """Write a file anew under the current key, and close `source`.
 
+    The data key is wrapped anew and the chunks are copied as they are; with `fresh`, and for a
+    file of the first format, all is decrypted and encrypted with a new data key.
 
-def _pick(keys: Mapping[str, bytes], key_id: str) -> bytes:
-    if key_id not in keys:
-        message = (
-            f"The key of an encrypted file must be at hand. Got a file of key {key_id!r}. "
-            "Put that key back into the settings."
-        )
-        raise IntegrityError(message)
-    return Key(key_id, keys[key_id]).secret
+    Raises: IntegrityError: if the file is not whole, as far as it is looked at.
+    """
+    # The reader opens the last chunk, and so proves that key and file belong together.
+    with DecryptingReader(source, keys) as reader:
+        source.seek(0)
+        header = Header.read(source)
+        if fresh or header.wrapped is None:
+            with EncryptingWriter(target, keys) as writer:
+                shutil.copyfileobj(reader, cast("IO[bytes]", writer), COPY_BYTES)
+            return
+        target.write(header.wrapped_anew(keys).to_bytes())
+        shutil.copyfileobj(source, target, COPY_BYTES)

@@ -14,7 +14,8 @@ from ml_core.security.cipher import CHUNK, SEALED, DecryptingReader, EncryptingW
 
 KEY = Key("2026-01", bytes(range(32)))
 KEYS = {KEY.id: KEY.secret}
-HEADER = 8 + 1 + len(KEY.id) + 16 + 8
+WRAPPED = 12 + 32 + 16
+HEADER = 8 + 24 + 1 + len(KEY.id) + 2 + WRAPPED
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 7]
 
 
