@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet
-from django.conf import settings
 
-from apps.accounts.secrets import fernet_key
+from apps.accounts import keyring
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -24,8 +22,7 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped b
     """Keep the secrets of second factors encrypted in the database."""
 
     def encrypt(self, text: str) -> str:
-        return Fernet(fernet_key(settings.ASSAY_ENCRYPTION_KEY)).encrypt(text.encode()).decode()
+        return keyring.box().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        box = Fernet(fernet_key(settings.ASSAY_ENCRYPTION_KEY))
-        return box.decrypt(encrypted_text.encode()).decode()
+        return keyring.box().decrypt(encrypted_text.encode()).decode()

@@ -48,6 +48,7 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "access.view": frozenset({Role.AUDITOR, Role.ADMIN}),
     "settings.profile": _EVERYONE,
     "settings.keys": _PROGRAMS,
+    "encryption.rotate": frozenset({Role.ADMIN}),
     "settings.storage": frozenset({Role.ADMIN}),
     "monitoring.view": frozenset({Role.ADMIN}),
     "users.manage": frozenset({Role.ADMIN}),

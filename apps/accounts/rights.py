@@ -34,6 +34,7 @@ WORDS = {
     "settings.keys": "Make API keys for oneself",
     "users.manage": "Manage people, teams and everybody's keys",
     "monitoring.view": "See health, storage use and metrics",
+    "encryption.rotate": "Bring all files under a new key",
     "settings.storage": "Measure storage and remove files that belong to nothing",
 }
 ROLE_WORDS = {

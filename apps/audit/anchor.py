@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from apps.accounts import keyring
 from ml_core.errors import AssayError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def read() -> Anchor | None:
         return None
     except (ValueError, TypeError, KeyError, OSError):
         return None  # as good as none: a power cut may leave half a file
-    if not hmac.compare_digest(signature, _sign(anchor)):
+    if signed_by(anchor, signature) is None:
         raise AnchorError(
             "the anchor beside the database is not signed by this installation: "
             "it was changed, or the key was"
@@ -78,8 +79,38 @@ def put(anchor: Anchor) -> None:
         _write(anchor)
 
 
+def sign_anew() -> None:
+    """Sign the anchor with the current key; one that nobody here signed stays as it is."""
+    with _turn():
+        try:
+            known = read()
+        except AnchorError:
+            return
+        if known is not None:
+            _write(known)
+
+
+def key_in_use() -> str | None:
+    """Return the id of the key that the anchor is signed with, None if there is none."""
+    try:
+        found = json.loads(_file().read_text("utf-8"))
+        anchor = Anchor(int(found["sequence"]), str(found["hash"]))
+        return signed_by(anchor, str(found["signature"]))
+    except (ValueError, TypeError, KeyError, OSError):
+        return None
+
+
+def signed_by(anchor: Anchor, signature: str) -> str | None:
+    """Return the id of the key of this installation that made a signature, None if none did."""
+    for key_id, key in keyring.for_purpose(_PURPOSE).items():
+        if hmac.compare_digest(signature, _sign(anchor, key)):
+            return key_id
+    return None
+
+
 def _write(anchor: Anchor) -> None:
-    said = {"sequence": anchor.sequence, "hash": anchor.hash, "signature": _sign(anchor)}
+    key = next(iter(keyring.for_purpose(_PURPOSE).values()))
+    said = {"sequence": anchor.sequence, "hash": anchor.hash, "signature": _sign(anchor, key)}
     handle, name = tempfile.mkstemp(dir=_file().parent, prefix="head-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -103,8 +134,5 @@ def _file() -> Path:
     return Path(settings.ASSAY_DATA_DIR) / "audit" / "head.json"
 
 
-def _sign(anchor: Anchor) -> str:
-    # A key of its own, derived from that of the installation, so that neither tells of the other.
-    secret = settings.ASSAY_ENCRYPTION_KEY.encode()
-    key = hmac.new(secret, _PURPOSE, hashlib.sha256).digest()
+def _sign(anchor: Anchor, key: bytes) -> str:
     return hmac.new(key, f"{anchor.sequence}\n{anchor.hash}".encode(), hashlib.sha256).hexdigest()

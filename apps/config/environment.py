@@ -65,6 +65,11 @@ def secret(name: str, kept: dict[str, str]) -> str:
         raise ConfigError(f"{message} Check the path and its rights.") from error
 
 
+def is_given(name: str) -> bool:
+    """Tell whether a secret comes from the environment, by itself or as a file."""
+    return bool(os.environ.get(name) or os.environ.get(f"{name}_FILE"))
+
+
 def kept_secrets(file: Path) -> dict[str, str]:
     """Return the secrets that the first start wrote, or nothing before it."""
     if not file.is_file():

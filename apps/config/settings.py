@@ -34,6 +34,16 @@ ASSAY_MODELS_MEMORY_MB = env.whole("ASSAY_MODELS_MEMORY_MB", 0)
 _kept = env.kept_secrets(ASSAY_HOME / "secrets.env")
 SECRET_KEY = env.secret("ASSAY_SECRET_KEY", _kept)
 ASSAY_ENCRYPTION_KEY = env.secret("ASSAY_ENCRYPTION_KEY", _kept)
+# Further keys to read with, and a file of keys whose first is the current one. Where the key was
+# made by the first start, its followers may lie beside it; a key from elsewhere must not.
+ASSAY_ENCRYPTION_KEYS_MORE = env.secret("ASSAY_ENCRYPTION_KEYS_MORE", _kept)
+ASSAY_KEYS_FILE = env.text("ASSAY_KEYS_FILE") or (
+    "" if env.is_given("ASSAY_ENCRYPTION_KEY") else str(ASSAY_HOME / "keys.txt")
+)
+ASSAY_KMS_ADDRESS = env.text("ASSAY_KMS_ADDRESS")
+ASSAY_KMS_KEY = env.text("ASSAY_KMS_KEY", "transit/assay")
+ASSAY_KMS_TOKEN = env.secret("ASSAY_KMS_TOKEN", {})
+ASSAY_KMS_COMMAND = env.text("ASSAY_KMS_COMMAND")
 ASSAY_METRICS_TOKEN = env.secret("ASSAY_METRICS_TOKEN", _kept)
 
 # --- choices ---------------------------------------------------------------------------------

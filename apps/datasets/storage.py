@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import fcntl
 import hashlib
 import io
 import os
 import shutil
 import time
 import uuid
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
 
+from apps.accounts import keyring
 from apps.datasets.errors import DiskFullError
-from ml_core.errors import ModelError
-from ml_core.security.cipher import DecryptingReader, EncryptingWriter, Key
+from ml_core.errors import IntegrityError, ModelError
+from ml_core.security.cipher import DecryptingReader, EncryptingWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,22 +30,20 @@ BUFFER = 256 * 1024
 MIN_FREE_BYTES = 512 * 2**20
 CHECK_EVERY = 64 * 2**20
 PART = ".part"
+KINDS = {
+    "uploads": "an uploaded file",
+    "prepared": "the checked table of a dataset",
+    "thumbs": "a small picture",
+    "issues": "a list of issues",
+    "models": "a file of a model",
+    "predictions": "a result",
+    "answers": "a picture or sound of an answer",
+}
 STALE_S = 24 * 3600.0  # no upload and no job writes one file for longer
 
 
 def _root() -> Path:
     return Path(settings.ASSAY_DATA_DIR) / "blobs"
-
-
-@lru_cache(maxsize=4)
-def _key(encoded: str) -> Key:
-    secret = base64.b64decode(encoded)
-    return Key("k" + hashlib.sha256(b"assay key id" + secret).hexdigest()[:12], secret)
-
-
-def current_key() -> Key:
-    """Return the key under which this installation writes."""
-    return _key(settings.ASSAY_ENCRYPTION_KEY)
 
 
 def check_room(n_bytes: int = 0) -> None:
@@ -69,12 +67,17 @@ class BlobWriter(io.RawIOBase):
         self.name = name
         self.size = 0
         self._digest = hashlib.sha256()
-        self._path = _path(name)
+        self._path = path_of(name)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._part = self._path.with_name(self._path.name + PART)
         check_room()
         self._raw = os.fdopen(os.open(self._part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "wb")
-        self._cipher = EncryptingWriter(self._raw, current_key())
+        try:
+            self._cipher = EncryptingWriter(self._raw, keyring.keys())
+        except BaseException:  # a key service that does not answer
+            self._raw.close()
+            self._part.unlink(missing_ok=True)
+            raise
         self._next_check = CHECK_EVERY
 
     @property
@@ -148,19 +151,59 @@ def open_blob(name: str) -> BinaryIO:
 
     Raises: IntegrityError: if it is not as it was written. FileNotFoundError: if it is gone.
     """
-    reader = DecryptingReader(_path(name).open("rb"), _keys())
+    what = described(name)
+    raw = path_of(name).open("rb")
+    try:
+        reader = DecryptingReader(raw, keyring.keys(), what)
+    except IntegrityError as error:
+        raw.close()
+        message = f"It must be possible to open {what}. {error}"
+        raise (error if what in str(error) else IntegrityError(message)) from error
     return io.BufferedReader(reader, BUFFER)
+
+
+def described(name: str) -> str:
+    """Say in words what a file is, with its name for who restores it."""
+    return f"{KINDS.get(name.partition('/')[0], 'a stored file')} ({name})"
 
 
 def exists(name: str) -> bool:
     """Tell whether there is a file of that name."""
-    return bool(name) and _path(name).exists()
+    return bool(name) and path_of(name).exists()
 
 
 def delete(name: str) -> None:
     """Remove a file, if it is there."""
     if name:
-        _path(name).unlink(missing_ok=True)
+        with held(name):
+            path_of(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def held(name: str) -> Iterator[Path | None]:
+    """Hold a file against being removed or replaced meanwhile; None where there is none.
+
+    Readers go on. Whoever waited for a file that was replaced waits again, for the new one.
+    """
+    path = path_of(name)
+    while True:
+        try:
+            lock = path.open("rb+")
+        except FileNotFoundError:
+            yield None
+            return
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_at(lock.fileno(), path):
+                yield path
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def walk() -> Iterator[tuple[str, int, float]]:
@@ -185,7 +228,10 @@ def walk() -> Iterator[tuple[str, int, float]]:
 
 def delete_folder(name: str) -> None:
     """Remove all files whose names begin with a folder, if there are any."""
-    shutil.rmtree(_path(name), ignore_errors=True)
+    for _ in range(3):  # a file of it may just be written anew
+        shutil.rmtree(path_of(name), ignore_errors=True)
+        if not path_of(name).exists():
+            return
 
 
 def sweep(older_than_s: float = STALE_S) -> int:
@@ -241,12 +287,8 @@ def get_folder(manifest: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
             raise ModelError(message)
 
 
-def _keys() -> dict[str, bytes]:
-    key = current_key()
-    return {key.id: key.secret}
-
-
-def _path(name: str) -> Path:
+def path_of(name: str) -> Path:
+    """Return where a file lies. Raises: ValueError: if the name leads out of the folder."""
     return _root() / _checked(name)
 
 

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.authentication import ApiKeyAuthentication
 from apps.accounts.models import Role, User
+from apps.monitoring.api_keys import EncryptionView
 from apps.monitoring.health import health
 from apps.monitoring.metrics import exposition
 
@@ -128,4 +129,7 @@ class MetricsView(APIView):
         return HttpResponse(figures, content_type=content_type)
 
 
-urlpatterns = [path("monitoring/health/", HealthView.as_view(), name="health")]
+urlpatterns = [
+    path("monitoring/health/", HealthView.as_view(), name="health"),
+    path("monitoring/encryption/", EncryptionView.as_view(), name="encryption"),
+]

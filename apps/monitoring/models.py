@@ -12,6 +12,7 @@ class Kind(models.TextChoices):
     STORAGE = "storage", "Storage"
     SWEEP = "sweep", "Sweep"
     CHAIN = "chain", "Audit chain"
+    KEYS = "keys", "Keys"
 
 
 class Reading(models.Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from celery import shared_task
 
-from apps.monitoring import readings, storage
+from apps.monitoring import encryption, readings, storage
 from apps.monitoring.sweep import sweep
 from ml_core.errors import ConfigError
 
@@ -16,6 +16,7 @@ _log = structlog.get_logger("assay.monitoring")
 def measure() -> None:
     """Measure the storage and walk the audit chain; twice is harmless."""
     storage.measure()
+    encryption.measure()
     readings.verify_chain()
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.monitoring import views
+from apps.monitoring import views, views_keys
 from apps.monitoring.api import MetricsView
 
 app_name = "monitoring"
@@ -13,4 +13,8 @@ urlpatterns = [
     path("monitoring/storage/", views.storage, name="storage"),
     path("monitoring/storage/measure/", views.measure, name="measure"),
     path("monitoring/storage/sweep/", views.sweep, name="sweep"),
+    path("monitoring/keys/", views_keys.index, name="keys"),
+    path("monitoring/keys/rotate/", views_keys.rotate, name="rotate-keys"),
+    path("monitoring/keys/count/", views_keys.count, name="count-keys"),
+    path("monitoring/keys/drop/", views_keys.drop, name="drop-key"),
 ]

@@ -32,7 +32,7 @@ def load(model: ModelVersion) -> Predictor:
 
     Raises: ModelError: if the bundle is not as it was registered.
     """
-    key = f"{model.pk}:{model.signature}"
+    key = f"{model.pk}:{signing.digest(model)}"
     with _lock:
         if key not in _loaded:
             _loaded[key] = find_solution(model.solution).load(materialise(model))
@@ -52,7 +52,7 @@ def materialise(model: ModelVersion) -> Path:
     signing.check(model)
     root = Path(settings.ASSAY_CACHE_DIR) / "models"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = root / f"{model.pk}-{model.signature[:16]}"
+    folder = root / f"{model.pk}-{signing.digest(model)[:16]}"
     if folder.is_dir():
         if is_whole(folder, model.manifest):
             return folder

@@ -27,7 +27,7 @@ _MOVES = ("model.promoted", "model.rolled_back")
 # What else is done to these things, such as a download, proves nothing of a decision.
 _STEPS = (
     "scoring.started", "prediction.made", "answer.corrected", "training.started",
-    "model.registered", "model.retired", "model.restored", *_MOVES,
+    "model.registered", "model.retired", "model.restored", "model.signed_anew", *_MOVES,
     "dataset.received", "dataset.mapped", "dataset.ready", "dataset.frozen",
 )  # fmt: skip
 _SAID = ("label", "score", "confidence", "alert")

@@ -7,11 +7,14 @@ import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
+from django.db import transaction
 
+from apps.accounts import keyring
+from apps.audit.services import record
 from ml_core.errors import ModelError
 
 if TYPE_CHECKING:
+    from apps.accounts.models import User
     from apps.registry.models import ModelVersion
 
 _PURPOSE = b"assay model manifest 1"
@@ -19,7 +22,18 @@ _PURPOSE = b"assay model manifest 1"
 
 def sign(model: ModelVersion) -> str:
     """Return the signature over what a model is: its id, its solution, and its files."""
-    return hmac.new(_key(), _said(model), hashlib.sha256).hexdigest()
+    key = next(iter(keyring.for_purpose(_PURPOSE).values()))
+    return hmac.new(key, _said(model), hashlib.sha256).hexdigest()
+
+
+def signed_by(model: ModelVersion) -> str | None:
+    """Return the id of the key that signed a manifest; None if no key of this installation did."""
+    said = _said(model)
+    for key_id, key in keyring.for_purpose(_PURPOSE).items():
+        signature = hmac.new(key, said, hashlib.sha256).hexdigest()
+        if hmac.compare_digest(signature, model.signature):
+            return key_id
+    return None
 
 
 def check(model: ModelVersion) -> None:
@@ -27,7 +41,7 @@ def check(model: ModelVersion) -> None:
 
     Raises: ModelError: if the signature does not fit.
     """
-    if not hmac.compare_digest(sign(model), model.signature):
+    if signed_by(model) is None:
         message = (
             f"The manifest of {model} must be as it was signed. It was changed, or signed with "
             "another key. Restore the database and the key from a backup, or train again."
@@ -35,10 +49,29 @@ def check(model: ModelVersion) -> None:
         raise ModelError(message)
 
 
-def _key() -> bytes:
-    # A key of its own, derived from that of the installation, so that neither tells of the other.
-    secret = settings.ASSAY_ENCRYPTION_KEY.encode()
-    return hmac.new(secret, _PURPOSE, hashlib.sha256).digest()
+@transaction.atomic
+def sign_anew(model: ModelVersion, by: User | None) -> bool:
+    """Sign a manifest with the current key, if another one of this installation signed it.
+
+    Raises: ModelError: if none did: what was changed is not blessed.
+    """
+    row = type(model).objects.select_for_update().get(pk=model.pk)
+    check(row)
+    fresh = sign(row)
+    if row.signature == fresh:
+        return False
+    before, row.signature = row.signature, fresh
+    row.save(update_fields=["signature"])
+    record(
+        "model.signed_anew", actor=by, team=row.team, thing=row,
+        before={"signature": before}, after={"signature": fresh},
+    )  # fmt: skip
+    return True
+
+
+def digest(model: ModelVersion) -> str:
+    """Return a hash of what is signed, which stays when the key changes."""
+    return hashlib.sha256(_said(model)).hexdigest()
 
 
 def _said(model: ModelVersion) -> bytes:

@@ -32,6 +32,7 @@ from ml_core.errors import (
     ConfigError,
     DataError,
     DeviceError,
+    IntegrityError,
     JobError,
     ModelError,
     NotAllowedError,
@@ -183,6 +184,7 @@ _OF_OURS: tuple[tuple[type[AssayError], int, str, str, str], ...] = (
     (ConfigError, 400, "This setting cannot work", "config", "Change it and try again."),
     (NotAllowedError, 403, FORBIDDEN.title, FORBIDDEN.code, FORBIDDEN.advice),
     (ModelError, 409, "This model cannot be used", "model", "Choose another model."),
+    (IntegrityError, 409, "A stored file is damaged", "damaged", "Ask an administrator."),
     (CancelledError, 409, "Cancelled", "cancelled", ""),
     (DeviceError, 409, "The device is not there", "device", "Choose another device."),
 )

@@ -37,7 +37,10 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 class Service(Protocol):
     """What a service must be able to do; ids of keys begin with `prefix` and tell the version."""
 
-    prefix: str
+    @property
+    def prefix(self) -> str:
+        """How the ids of its keys begin."""
+        ...
 
     def newest(self) -> str:
         """Return the id of the key that wraps now."""

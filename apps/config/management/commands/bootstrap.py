@@ -6,11 +6,11 @@ import os
 import secrets
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from apps.accounts import keyring
 from apps.accounts.models import Membership, Role, Team, User
 from apps.config.environment import secret
 from ml_core.errors import ConfigError
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             call_command("load_demo", verbosity=0)
 
     def _check_secrets(self) -> None:
-        if not settings.ASSAY_ENCRYPTION_KEY:
+        if not keyring.held():
             raise ConfigError(
                 "ASSAY_ENCRYPTION_KEY must be set. It is not. Start with `make run`, which makes "
                 "one, or set it to 32 random bytes in base64."
