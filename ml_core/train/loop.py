@@ -17,12 +17,16 @@ from ml_core.train import checkpoint as files
 from ml_core.train import group
 from ml_core.train.mean import RunningMean
 from ml_core.train.options import FitOptions as FitOptions  # noqa: PLC0414, TC001  this door's
+from ml_core.train.private import Private
 from ml_core.train.schedule import rate_share as rate_share  # noqa: PLC0414
 from ml_core.train.strategy import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from ml_core.security.privacy import PrivateSteps
+    from ml_core.train.strategy import Learning
 
 B = TypeVar("B")
 M = TypeVar("M", bound=torch.nn.Module)
@@ -64,6 +68,7 @@ def fit(  # noqa: PLR0913  what is learnt, from what, and how: each is one thing
     monitor: str | None = None,
     checkpoint: Path | None = None,
     weigh: Callable[[B], float] | None = None,
+    privacy: PrivateSteps | None = None,
 ) -> History:
     """Train `module` with AdamW and leave the best weights in it.
 
@@ -72,7 +77,8 @@ def fit(  # noqa: PLR0913  what is learnt, from what, and how: each is one thing
     loss of a batch, and `weigh(batch)` over how many rows that mean is, which counts where
     several batches make a step. With a file in `checkpoint` the state is kept after each epoch,
     and a training that finds the file goes on from there, and says again what was said before.
-    Without `monitor` the last epoch is the best.
+    Without `monitor` the last epoch is the best. With `privacy` each batch is one of its `draws`,
+    and `step` is called with single units.
 
     Where several ranks train together, each calls this with its share of the same batches
     (`group.mine`); the first validates, keeps and speaks, and all end with the best weights.
@@ -80,11 +86,12 @@ def fit(  # noqa: PLR0913  what is learnt, from what, and how: each is one thing
     Raises: CancelledError: within one step of being asked. ModelError: if the loss is no number.
         ConfigError: if the checkpoint is of other options or of another network.
     """
-    state = _State(module, step, options, steps_per_epoch)
+    state = _State(module, step, options, steps_per_epoch, privacy)
+    weigh = _one if privacy or weigh is None else weigh  # a private draw may have no rows
     state.go_on_from(checkpoint, run)
     while not state.finished():
         epoch = len(state.history.epochs)
-        figures = {"loss": state.train_epoch(batches(epoch), weigh or _one, run)}
+        figures = {"loss": state.train_epoch(batches(epoch), weigh, run)}
         _stop_together(run)
         candidate = state.candidate()
         if validate is not None and group.is_first():
@@ -107,12 +114,18 @@ class _State:
         step: Callable[[Any, Any], torch.Tensor],
         options: FitOptions,
         n_batches: int,
+        privacy: PrivateSteps | None,
     ) -> None:
         group.make_same(module.state_dict().values())
         if group.rank():
             torch.manual_seed(torch.initial_seed() + group.rank())  # each drops out its own
         self.options, self.n_batches = options, n_batches
-        self.learning = begin(module, step, options)
+        self.learning: Learning
+        if privacy is None:
+            self.learning, self.promise = begin(module, step, options), []
+        else:
+            self.learning = Private(module, step, options, privacy)
+            self.promise = [privacy.rate, privacy.noise_multiplier]
         self.module = module
         in_place = self.learning.learner is module
         # What is validated: the network itself, or a copy that takes the weights to be validated.
@@ -272,6 +285,7 @@ class _State:
             "options": asdict(self.options),
             "steps_per_epoch": self.n_batches,
             "n_ranks": group.n_ranks(),
+            "privacy": self.promise,
         }
 
     def _is_better(self, value: float | None) -> bool:

@@ -68,7 +68,9 @@ class FraudNetwork(nn.Module):
         """Judge payments."""
         level = torch.clamp((features - self.mean) / self.spread, -8.0, 8.0)
         payment = self.payment(torch.cat((level, self.pieces(features)), dim=-1))
-        _, memory = self.memory(card.flip(1))
+        # Told its beginning while it learns: gradients of single units are not found without.
+        start = card.new_zeros(1, len(card), self.memory.hidden_size) if self.training else None
+        _, memory = self.memory(card.flip(1), start)
         parts = (
             payment,
             memory[0],
