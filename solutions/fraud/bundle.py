@@ -43,6 +43,8 @@ class Preparation(bundle.Preparation):
     review_cost: float
     recovered_share: float
     alerts_per_day: int
+    # Of a private model: it keeps no marks of single payments, only until when it has seen some.
+    seen_until: int = 0
 
     @classmethod
     def load(cls, bundle: Path) -> Self:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from solutions.bundle import CARD, LICENCE
+from solutions.fraud.private import SHIPPED_WHY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +59,9 @@ def write_card(  # noqa: PLR0913  each is one part of the card
         "options": options.model_dump(),
         "seed": seed,
         "shipped": shipped,
-        "shipped_why": "Best average precision on the part to choose with.",
+        "shipped_why": SHIPPED_WHY
+        if options.private
+        else "Best average precision on the part to choose with.",
         "metrics": dict(metrics),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
         **extra,

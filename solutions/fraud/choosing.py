@@ -41,12 +41,15 @@ def choose(
     trees: xgb.Booster,
     options: FraudOptions,
 ) -> Chosen:
-    """Ship what ranks best on the validation part, and set its probability and threshold."""
+    """Ship what ranks best on the validation part, and set its probability and threshold.
+
+    Of what was learnt privately the network alone is shipped, however it ranks.
+    """
     label = facts.ledger.fraud[valid]
     grown = baseline.log_odds(trees, facts.table[valid])
     joined = {name: s * network + (1 - s) * grown for name, s in bundle.SHARE.items()}
     found = {name: average_precision(label, score) for name, score in joined.items()}
-    shipped = max(found, key=lambda name: found[name])
+    shipped = "network" if options.private else max(found, key=lambda name: found[name])
     calibration = steady_sigmoid(label, joined[shipped])
     score = calibration(joined[shipped])
     genuine = np.sort(score[label == 0])[::-1]

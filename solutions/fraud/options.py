@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from solutions.learning import ADVANCED, LearningOptions, with_default
+from solutions.privacy import ask_clip, ask_delta, ask_epsilon, ask_private
 
 SECOND = 1_000_000  # times are whole microseconds
 DAY = 86_400 * SECOND
@@ -126,6 +127,10 @@ class FraudOptions(LearningOptions):
         json_schema_extra=ADVANCED,
     )
     ema_decay: float = with_default("ema_decay", 0.995)
+    private: bool = ask_private("payment")
+    epsilon: float = ask_epsilon()
+    delta: float = ask_delta()
+    clip: float = ask_clip()
 
     @property
     def label_delay(self) -> int:

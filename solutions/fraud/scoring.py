@@ -22,6 +22,8 @@ from solutions.fraud.ledger import Ledger
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import xgboost as xgb
+
     from ml_core.typing import Float32Array, FloatArray, Frame, IntArray
 
 CHUNK = 2048  # rows at a time: the network's inner arrays then stay in the cache of the CPU
@@ -54,7 +56,13 @@ class FactsOf:
 class FraudPredictor:
     """A loaded model: the network, the baseline beside it, and what was shipped of them."""
 
-    def __init__(self, folder: Path, device: Device = "auto", facts: FactsOf | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: Device = "auto",
+        facts: FactsOf | None = None,
+        trees: xgb.Booster | None = None,
+    ) -> None:
         self.folder = folder
         self.preparation = bundle.Preparation.load(folder)
         self.seen = bundle.SeenPayments.load(folder)
@@ -62,7 +70,9 @@ class FraudPredictor:
         # shared out as well, and no thread waits for another within an operation.
         self.threads = len(os.sched_getaffinity(0))
         self.session = Session(folder / bundle.NETWORK, device, threads=1)
-        self.trees = baseline.load(folder / bundle.BASELINE)
+        if trees is None and not self.preparation.seen_until:
+            trees = baseline.load(folder / bundle.BASELINE)
+        self.trees = trees
         self.calibration = calibrate.from_json(self.preparation.calibration)
         self.facts = facts or FactsOf(self.preparation.label_delay)
         if self.facts.delay != self.preparation.label_delay:
@@ -83,9 +93,12 @@ class FraudPredictor:
         return self._predictions(facts.ledger, rows, self.calibration(log_odds))
 
     def baseline(self, batch: TableBatch, run: Run = NullRun()) -> FloatArray:  # noqa: B008
-        """Return the baseline's log-odds for the targets, for comparison."""
+        """Return the baseline's log-odds for the targets, for comparison.
+
+        Raises: ModelError: of a model that was learnt privately; trees are not kept beside it.
+        """
         facts = self.facts(batch.frame, run)
-        scores = baseline.log_odds(self.trees, facts.table[batch.start : batch.end])
+        scores = baseline.log_odds(self._grown(), facts.table[batch.start : batch.end])
         return scores.astype(np.float64)
 
     def log_odds(self, near: Neighbourhoods, run: Run) -> FloatArray:
@@ -114,8 +127,16 @@ class FraudPredictor:
             given = {"features": table, "card": card, "terminal": terminal}
             joined += share * self.session.run(given)["log_odds"]
         if share < 1:
-            joined += (1 - share) * baseline.log_odds(self.trees, table)
+            joined += (1 - share) * baseline.log_odds(self._grown(), table)
         return joined
+
+    def _grown(self) -> xgb.Booster:
+        if self.trees is None:
+            raise ModelError(
+                "A model that is compared with its baseline must hold one. Got one that was learnt "
+                "privately. Compare the figures on its card."
+            )
+        return self.trees
 
     def _predictions(self, ledger: Ledger, rows: IntArray, score: FloatArray) -> Predictions:
         alert = score >= self.preparation.threshold
@@ -129,7 +150,8 @@ class FraudPredictor:
                 "confidence": np.maximum(score, 1 - score),
                 "alert": alert,
                 "expected_loss": score * amount,
-                "seen_in_training": self.seen(ledger.time[rows], amount),
+                "seen_in_training": self.seen(ledger.time[rows], amount)
+                | (ledger.time[rows] < self.preparation.seen_until),
             }
         )
         return Predictions(frame, self._told())

@@ -21,7 +21,7 @@ from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
 from ml_core.train.loop import History, fit
 from solutions.api import Split, TableBatch, Trained
-from solutions.fraud import baseline, bundle
+from solutions.fraud import baseline, bundle, private
 from solutions.fraud.card import write_card
 from solutions.fraud.choosing import Chosen, choose
 from solutions.fraud.graph import CARD_COLUMNS, TERMINAL_COLUMNS, Neighbourhoods
@@ -29,6 +29,7 @@ from solutions.fraud.measures import Judged, figures, intervals, judged, ranking
 from solutions.fraud.network import FraudNetwork, Scale
 from solutions.fraud.options import DAY, FraudOptions
 from solutions.fraud.scoring import FactsOf, FraudPredictor
+from solutions.privacy import privacy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     import xgboost as xgb
 
+    from ml_core.security.privacy import Privacy, PrivateSteps
     from ml_core.tracking.run import Run
     from ml_core.typing import BoolArray, Float32Array, FloatArray, IntArray
     from solutions.fraud.features import Facts
@@ -59,30 +61,32 @@ class Sample:
 def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
     """Learn, write a bundle into `out`, and measure it. See `Solution.train`."""
     seed_all(run.seed)
+    privacy = privacy_of(options)
     run.stage("features")
     facts_of = FactsOf(options.label_delay)
     facts = facts_of(data.train.frame, run)
     valid = labelled_rows(facts, data.valid)
     run.stage("baseline")
     rows = rows_to_learn_from(facts, data.train)
-    sample = hard_sample(facts, rows, options, run)
+    sample = (hard_sample if privacy is None else plain_sample)(facts, rows, options, run)
     trees = grow(facts, sample, run, baseline.ROUNDS)
     run.stage("network")
     near_valid = Neighbourhoods.of(facts, valid, options.neighbours)
     network = build_network(facts, sample, trees, options)
-    history = fit_network(network, facts, sample, near_valid, options, run)
+    steps = private_steps(privacy, sample, options)
+    history = fit_network(network, facts, sample, near_valid, options, run, steps=steps)
     run.stage("choosing")
     chosen = choose(facts, valid, network_scores(network, near_valid), trees, options)
     run.log(f"Epoch {history.best_epoch} was best. Shipped: {chosen.shipped}.")
     run.stage("export")
     parity = write_model(network, near_valid, out)
-    baseline.save(trees, out / bundle.BASELINE)
-    preparation(facts, sample, chosen, options).save(out)
-    seen_payments(facts, data).save(out)
+    write_rest(facts, sample, trees, chosen, data, options, out=out)
     run.stage("measuring")
-    predictor = FraudPredictor(out, "cpu", facts_of)
+    predictor = FraudPredictor(out, "cpu", facts_of, trees if options.private else None)
     metrics = measure(predictor, data.test, run)
     extra = {"validation": chosen.figures, "best_epoch": history.best_epoch, "parity": parity}
+    if steps is not None:
+        extra |= {"privacy": steps.card(unit=private.UNIT, not_covered=private.NOT_COVERED)}
     write_card(
         out,
         data=data,
@@ -129,6 +133,11 @@ def hard_sample(facts: Facts, rows: IntArray, options: FraudOptions, run: Run) -
     return thin_out(facts, rows, hard, options, run.seed)
 
 
+def plain_sample(facts: Facts, rows: IntArray, options: FraudOptions, run: Run) -> Sample:
+    """Keep rows by nothing but their own label, so that none decides about another."""
+    return thin_out(facts, rows, np.zeros(len(rows), dtype=np.bool_), options, run.seed)
+
+
 def grow(facts: Facts, sample: Sample, run: Run, rounds: int) -> xgb.Booster:
     """Grow the baseline's trees on a sample."""
     return baseline.fit(
@@ -162,7 +171,11 @@ def build_network(
     scale = Scale(
         mean=torch.from_numpy(table.mean(axis=0)),
         spread=torch.from_numpy(np.maximum(table.std(axis=0), 1e-3)),
-        edges=torch.from_numpy(baseline.edges(trees, table.shape[1], EDGES)),
+        edges=torch.from_numpy(
+            private.quantiles(table, EDGES)
+            if options.private
+            else baseline.edges(trees, table.shape[1], EDGES)
+        ),
     )
     return FraudNetwork(
         scale,
@@ -171,23 +184,41 @@ def build_network(
     )
 
 
-def fit_network(
+def private_steps(
+    privacy: Privacy | None, sample: Sample, options: FraudOptions
+) -> PrivateSteps | None:
+    """Plan private steps over a sample, if it shall be learnt from privately."""
+    if privacy is None:
+        return None
+    n = len(sample.rows)
+    return privacy.plan(n, batch_size=step_size(n, options), epochs=options.epochs)
+
+
+def step_size(n: int, options: FraudOptions) -> int:
+    """Return how many payments a step takes; a small file is learnt from in smaller ones."""
+    return min(options.batch_size, max(16, n // FEWEST_STEPS))
+
+
+def fit_network(  # noqa: PLR0913  what learns, from what, and how
     network: FraudNetwork,
     facts: Facts,
     sample: Sample,
     near_valid: Neighbourhoods,
     options: FraudOptions,
     run: Run,
+    *,
+    steps: PrivateSteps | None = None,
 ) -> History:
     """Run the training loop; the epoch with the best average precision is kept."""
     near = Neighbourhoods.of(facts, sample.rows, options.neighbours)
     n = len(sample.rows)
-    size = min(options.batch_size, max(16, n // FEWEST_STEPS))
+    size = step_size(n, options)
 
     def batches(epoch: int) -> Iterator[Tensors]:
         order = generator(run.seed, "batches", epoch).permutation(n)
-        for start in range(0, n, size):
-            yield _tensors(near, sample, order[start : start + size])
+        parts = (order[start : start + size] for start in range(0, n, size))
+        for picked in parts if steps is None else steps.draws():
+            yield _tensors(near, sample, picked)
 
     def validate(module: FraudNetwork) -> Mapping[str, float]:
         score = network_scores(module, near_valid)
@@ -201,11 +232,12 @@ def fit_network(
         options=options.fit_options(
             epochs=options.epochs, lr=options.learning_rate, minutes=options.max_minutes
         ),
-        steps_per_epoch=-(-n // size),
+        steps_per_epoch=-(-n // size) if steps is None else steps.steps_per_epoch,
         validate=validate,
         monitor="valid_ap",
         checkpoint=run.checkpoint("network"),
         weigh=lambda batch: len(batch[0]),
+        privacy=steps,
     )
 
 
@@ -254,6 +286,28 @@ def write_model(network: FraudNetwork, near: Neighbourhoods, out: Path) -> float
     parity = compare(network, path, examples, atol=1e-3)
     save_file(network.state_dict(), out / bundle.WEIGHTS)
     return parity
+
+
+def write_rest(  # noqa: PLR0913  all that was found
+    facts: Facts,
+    sample: Sample,
+    trees: xgb.Booster,
+    chosen: Chosen,
+    data: Split,
+    options: FraudOptions,
+    *,
+    out: Path,
+) -> None:
+    """Write what scoring needs beside the network; of a private one nothing that knows payments."""
+    if not options.private:
+        baseline.save(trees, out / bundle.BASELINE)
+        seen_payments(facts, data).save(out)
+        preparation(facts, sample, chosen, options).save(out)
+        return
+    bundle.SeenPayments(np.zeros(0, dtype=np.uint32)).save(out)
+    until = int(facts.ledger.time[: data.valid.end].max()) + 1
+    prepared = preparation(facts, sample, chosen, options)
+    prepared.model_copy(update={"seen_until": until}).save(out)
 
 
 def preparation(
