@@ -14,6 +14,8 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn import functional
 
+from ml_core.nn.norms import Norm, norm_2d
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -56,7 +58,7 @@ class LitePictureEncoder(nn.Module):
     Shapes: (n, 3, side, side) in 0..1 -> (n, (side / 8)^2, width), rows first.
     """
 
-    def __init__(self, side: int = 64, width: int = 64) -> None:
+    def __init__(self, side: int = 64, width: int = 64, norm: Norm = "batch") -> None:
         super().__init__()
         if side % 16:
             message = f"The side of a picture must be a multiple of 16. Got {side}."
@@ -66,7 +68,7 @@ class LitePictureEncoder(nn.Module):
         self.backbone.blocks = self.backbone.blocks[:11]  # stride 32 says too little of where
         n_channels = sum(EfficientNetLite0.channels[:2])
         self.layers = nn.Sequential(
-            nn.Conv2d(n_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+            nn.Conv2d(n_channels, width, 3, padding=1, bias=False), norm_2d(norm, width), nn.ReLU()
         )
         self.place = nn.Parameter(torch.randn(self.grid**2, width) * 0.02)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from ml_core.nn.norms import Norm, norm_2d
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,7 +19,7 @@ class SmallPictureEncoder(nn.Module):
     Shapes: (n, 3, side, side) in 0..1 -> (n, (side / 8)^2, width), rows first.
     """
 
-    def __init__(self, side: int = 64, width: int = 64) -> None:
+    def __init__(self, side: int = 64, width: int = 64, norm: Norm = "batch") -> None:
         super().__init__()
         if side % 8:
             message = f"The side of a picture must be a multiple of 8. Got {side}."
@@ -26,7 +28,7 @@ class SmallPictureEncoder(nn.Module):
         steps = [(3, 32), (32, 48), (48, width)]
         self.layers = nn.Sequential(
             *(layer for i, o in steps for layer in (
-                nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(),
+                nn.Conv2d(i, o, 3, stride=2, padding=1, bias=False), norm_2d(norm, o), nn.ReLU(),
             ))
         )  # fmt: skip
         self.place = nn.Parameter(torch.randn(self.grid**2, width) * 0.02)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from ml_core.nn.norms import Norm, norm_1d
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,13 +19,13 @@ class SoundEncoder(nn.Module):
     Shapes: log-mel energies (n, frames, mels) -> (n, ceil(frames / 4), width).
     """
 
-    def __init__(self, frames: int, width: int = 64, mels: int = 40) -> None:
+    def __init__(self, frames: int, width: int = 64, mels: int = 40, norm: Norm = "batch") -> None:
         super().__init__()
         self.width, self.n_tokens = width, -(-frames // 4)
         self.layers = nn.Sequential(
-            nn.Conv1d(mels, width, 5, stride=2, padding=2, bias=False), nn.BatchNorm1d(width),
+            nn.Conv1d(mels, width, 5, stride=2, padding=2, bias=False), norm_1d(norm, width),
             nn.ReLU(),
-            nn.Conv1d(width, width, 5, stride=2, padding=2, bias=False), nn.BatchNorm1d(width),
+            nn.Conv1d(width, width, 5, stride=2, padding=2, bias=False), norm_1d(norm, width),
             nn.ReLU(),
         )  # fmt: skip
         self.when = nn.Parameter(torch.randn(self.n_tokens, width) * 0.02)

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ml_core.seed import generator
 from ml_core.train.loop import History, fit
+from solutions.vqa.private import loss_of_unit, private_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from ml_core.security.privacy import PrivateSteps
     from ml_core.tracking.run import Run
     from ml_core.typing import FloatArray
     from solutions.vqa.lesson import Lesson, Step
@@ -25,7 +27,13 @@ if TYPE_CHECKING:
 
 
 def learn(
-    network: AnswerNetwork, lesson: Lesson, valid: Lesson, options: VqaOptions, run: Run
+    network: AnswerNetwork,
+    lesson: Lesson,
+    valid: Lesson,
+    options: VqaOptions,
+    run: Run,
+    *,
+    steps: PrivateSteps | None = None,
 ) -> History:
     """Learn from all questions of some pictures at once; keep the epoch that answers best."""
 
@@ -36,10 +44,16 @@ def learn(
         odds, truth = odds_of(module, valid)
         return {"valid_accuracy": float((odds.argmax(axis=1) == truth).mean())}
 
+    asked = options.fit_options(epochs=options.epochs, lr=options.lr, minutes=options.minutes)
+    if steps is not None:
+        return fit(
+            network, private_batches(lesson, steps, generator(run.seed, "questions")), loss_of_unit,
+            run=run, options=asked, validate=validate, monitor="valid_accuracy",
+            steps_per_epoch=steps.steps_per_epoch, privacy=steps,
+        )  # fmt: skip
     return fit(
         network, _by_picture(lesson, options, run), step,
-        run=run, validate=validate, monitor="valid_accuracy",
-        options=options.fit_options(epochs=options.epochs, lr=options.lr, minutes=options.minutes),
+        run=run, options=asked, validate=validate, monitor="valid_accuracy",
         steps_per_epoch=-(-len(lesson.pictures) // options.pictures_per_step),
         checkpoint=run.checkpoint("network"), weigh=lambda batch: len(batch.answers),
     )  # fmt: skip

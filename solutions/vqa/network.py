@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ml_core.nn.encoder import Encoder, TextEncoder
+    from ml_core.nn.norms import Norm
     from solutions.vqa.options import VqaOptions
 
 
@@ -37,7 +38,7 @@ class AnswerNetwork(nn.Module):
         width = options.width
         self.eye: Encoder = _eye(options)
         self.reader: TextEncoder = _reader(n_words, options)
-        self.ear = SoundEncoder(frames, width) if frames else None
+        self.ear = SoundEncoder(frames, width, norm=_norm(options)) if frames else None
         senses = {"picture": width} | ({"sound": width} if frames else {})
         self.look = CrossModal(width, senses, steps=options.steps, among=options.among)
         self.answer = nn.Sequential(
@@ -76,10 +77,15 @@ class AnswerNetwork(nn.Module):
 
 def _eye(options: VqaOptions) -> Encoder:
     if options.picture_encoder == "own":
-        return SmallPictureEncoder(options.image_size, options.width)
+        return SmallPictureEncoder(options.image_size, options.width, _norm(options))
     from ml_core.nn.efficientnet_lite import LitePictureEncoder  # noqa: PLC0415  with its weights
 
-    return LitePictureEncoder(options.image_size, options.width)
+    return LitePictureEncoder(options.image_size, options.width, _norm(options))
+
+
+def _norm(options: VqaOptions) -> Norm:
+    # A norm over a batch would let one picture see another, and there is no privacy then.
+    return "group" if options.private else "batch"
 
 
 def _reader(n_words: int, options: VqaOptions) -> TextEncoder:

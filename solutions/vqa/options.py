@@ -8,6 +8,7 @@ from pydantic import Field
 
 from solutions.api import Options
 from solutions.learning import LearningOptions, with_default
+from solutions.privacy import FOLDED, ask_clip, ask_delta, ask_epsilon, ask_private
 
 
 class VqaOptions(LearningOptions):
@@ -97,6 +98,10 @@ class VqaOptions(LearningOptions):
         description="Pictures that are only measured on.", json_schema_extra={"advanced": True},
     )  # fmt: skip
     ema_decay: float = with_default("ema_decay", 0.99)
+    private: bool = ask_private("picture and its questions", FOLDED)
+    epsilon: float = ask_epsilon(FOLDED)
+    delta: float = ask_delta(FOLDED)
+    clip: float = ask_clip(FOLDED)
 
 
 class AnswerSettings(Options):

@@ -16,12 +16,14 @@ from ml_core.seed import seed_all
 from ml_core.tracking.run import stop_if_cancelled
 from solutions.api import Trained
 from solutions.bundle import write_card
+from solutions.privacy import privacy_of
 from solutions.vqa.blind import Blind, learn_blind
 from solutions.vqa.card import LIMITS, PURPOSE, SOUND_LIMIT
 from solutions.vqa.hearing import longest
 from solutions.vqa.learning import learn, odds_of, temperature
 from solutions.vqa.lesson import Lesson, Plan
 from solutions.vqa.network import AnswerNetwork
+from solutions.vqa.private import NOT_COVERED, UNIT
 from solutions.vqa.reading import NETWORK, TOKENS, reader_of
 from solutions.vqa.scoring import Preparation
 from solutions.vqa.words import LENGTH, vocabulary
@@ -41,6 +43,7 @@ def train(
 ) -> Trained:
     """Learn, calibrate, export, and measure on pictures that were never seen."""
     seed_all(run.seed)
+    privacy = privacy_of(options)
     answers, words = _answers(data.train), vocabulary(data.train.targets["question"])
     run.stage("reading pictures")
     stop_if_cancelled(run)
@@ -50,7 +53,9 @@ def train(
     lesson, valid = (plan.lesson(part, run) for part in (data.train, data.valid))
     run.stage("learning")
     network = AnswerNetwork(len(words) + 2, len(answers), options, frames)
-    history = learn(network, lesson, valid, options, run)
+    n, size = len(lesson.pictures), options.pictures_per_step
+    steps = privacy.plan(n, batch_size=size, epochs=options.epochs) if privacy else None
+    history = learn(network, lesson, valid, options, run, steps=steps)
     run.log(f"Best after epoch {history.best_epoch}; ended by {history.stopped}.")
     divisor = temperature(*odds_of(network, valid))
     run.stage("learning blind")
@@ -67,6 +72,7 @@ def train(
     write_card(
         out, purpose=PURPOSE, limits=(*LIMITS, *([SOUND_LIMIT] if frames else [])),
         rows="questions", data=data, options=options, metrics=metrics, parity=parity, seed=run.seed,
+        **({"privacy": steps.card(unit=UNIT, not_covered=NOT_COVERED)} if steps else {}),
     )  # fmt: skip
     for name, value in metrics.items():
         run.metric(name, value)
