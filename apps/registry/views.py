@@ -47,6 +47,7 @@ _PLACED = frozenset(
         "purpose",
         "versions",
         "variants",
+        "privacy",
     }
 )
 
@@ -83,6 +84,7 @@ def model(request: UserRequest, model_id: uuid.UUID) -> HttpResponse:
         "baseline_name": name,
         "verdict": side_by_side.verdict(figures, name),
         "split": (found.run and found.run.how_split) or card.get("split"),
+        "privacy": _privacy(card),
         "rest": _rest(card),
         "limits": _as_list(card.get("limits")),
         "variants": listing.variants(found),
@@ -228,6 +230,14 @@ def _rest(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, value in card.items()
         if name not in _PLACED and value not in (None, "", [], {})
     ]
+
+
+def _privacy(card: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a model that was learnt privately promises; a card may be of a stranger."""
+    found = card.get("privacy")
+    if not isinstance(found, dict) or not isinstance(found.get("epsilon"), int | float):
+        return None
+    return {**found, "not_covered": _as_list(found.get("not_covered"))}
 
 
 def _as_list(found: Any) -> list[str]:

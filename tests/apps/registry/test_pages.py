@@ -280,3 +280,22 @@ def test_rest_keeps_the_second_person(people, api, tmp_path, settings):
 
     assert answer.status_code == 403
     assert "somebody else" in answer.json()["detail"]
+
+
+def test_the_page_tells_what_a_private_model_promises_and_what_not(people, tmp_path, login):
+    told = {
+        "epsilon": 3.97, "delta": 1e-5, "unit": "one payment", "accountant": "RDP of Opacus 1.6.0",
+        "sampling": "each by itself", "noise_multiplier": 0.8, "max_grad_norm": 1.0, "steps": 1200,
+        "units": 30000, "not_covered": ["means of the features"],
+    }  # fmt: skip
+    private = trained_model(people, tmp_path, card={"privacy": told})
+    plain = trained_model(people, tmp_path)
+    odd = trained_model(people, tmp_path, card={"privacy": {"epsilon": "none of it"}})
+    client = login(people.alice)
+
+    page = client.get(private.get_absolute_url()).content.decode()
+
+    for words in ("Learnt privately", "3.97", "1e-05", "one payment", "means of the features"):
+        assert words in page
+    for other in (plain, odd):
+        assert "Learnt privately" not in client.get(other.get_absolute_url()).content.decode()
