@@ -22,6 +22,9 @@ ASSAY_HOME = Path(env.text("ASSAY_HOME") or BASE_DIR / "var").resolve()
 ASSAY_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 ASSAY_DATA_DIR = ASSAY_HOME
 ASSAY_CACHE_DIR = ASSAY_HOME / "cache"
+ASSAY_BENCHMARK_RESULTS = Path(
+    env.text("ASSAY_BENCHMARK_RESULTS") or BASE_DIR / "benchmarks" / "results"
+)
 ASSAY_MODELS_SOCKET = env.text("ASSAY_MODELS_SOCKET") or str(ASSAY_HOME / "run" / "models.sock")
 # How long a question waits for the model process to start anew, and how often that looks for
 # models that went live; limits by solution and the memory for all are told in docs/serving.md.
@@ -77,6 +80,7 @@ ASSAY_APPS = [
     "apps.answers",
     "apps.schedules",
     "apps.monitoring",
+    "apps.benchmarks",
     "apps.jobs",
     "apps.audit",
     "apps.accounts",

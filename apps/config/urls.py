@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.answers.urls")),
     path("schedules/", include("apps.schedules.urls")),
     path("", include("apps.monitoring.urls")),
+    path("benchmarks/", include("apps.benchmarks.urls")),
     path("audit/", include("apps.audit.urls")),
     path("settings/", include("apps.accounts.urls")),
     path("people/", include("apps.accounts.urls_people")),

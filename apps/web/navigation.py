@@ -69,6 +69,7 @@ SECTIONS: tuple[Section, ...] = (
             Entry("Audit", "/audit/", icon="shield-check", action="audit.view"),
             Entry("People", "/people/", icon="users", action="users.manage"),
             Entry("Health", "/monitoring/", icon="heartbeat", action="monitoring.view"),
+            Entry("Benchmarks", "/benchmarks/", icon="gauge", action="models.view"),
             Entry("Settings", "/settings/", icon="settings"),
             Entry("API", "/api/docs/", icon="api"),
         ),

@@ -38,6 +38,10 @@ STATES: dict[str, State] = {
     "good": State("Good", "green", icon="circle-check"),
     "warning": State("Warning", "orange", icon="alert-triangle"),
     "bad": State("Bad", "red", icon="alert-octagon"),
+    "reached": State("Reached", "green", icon="circle-check"),
+    "missed": State("Not reached", "orange", icon="alert-triangle"),
+    "measured": State("Measured", "azure", icon="info-circle"),
+    "unmeasured": State("Not measured", "secondary", icon="circle-minus"),
     "broken": State("Broken", "red", icon="alert-triangle"),
 }
 

@@ -52,6 +52,7 @@ class World:
             "score": f"/solutions/fraud/score/?version={self.new_version}",
             "schedules": "/schedules/", "new-policy": "/schedules/new/fraud/",
             "settings": "/settings/", "keys": "/settings/keys/", "api": "/api/docs/",
+            "benchmarks": "/benchmarks/",
         }  # fmt: skip
         return lists | self.things()
 

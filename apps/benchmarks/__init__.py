@@ -1,0 +1,1 @@
+"""What is claimed of the product, and what was measured here: one page of figures."""
