@@ -30,9 +30,8 @@ check: setup-dev ## Am I done? Format, lint, types, imports, migrations, fast te
 fast: ## Run the fast tests alone
 	.venv/bin/pytest -q -n 2 -m "$(FAST)" tests
 
-bench: setup-dev ## Measure; writes benchmarks/results/
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script || exit 1; done
-	$(PY) benchmarks/fraud_protocol.py --protocol B
+bench: setup-dev ## Measure all that is claimed; writes benchmarks/results/
+	@$(PY) scripts/bench.py
 
 test-cudasim: ## Run the CUDA kernels in Numba's simulator
 	NUMBA_ENABLE_CUDASIM=1 .venv/bin/pytest -q -m "not gpu" tests/kernels
