@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from apps.experiments.models import TrainingRun
     from apps.jobs.progress import JobRun
     from apps.registry.models import ModelVersion
-    from apps.schedules.gate import Verdict
+    from solutions.gate import Verdict
 
 
 @transaction.atomic

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from django.http import Http404
 from django.utils import timezone
 
 from apps.catalog.services import solution as find_solution
-from apps.datasets.services import open_media
 from apps.experiments import jobs as trainings
 from apps.experiments.services import start_training
 from apps.jobs.models import State
 from apps.jobs.registry import handler
 from apps.registry.bundles import load
 from apps.registry.services import live as live_model
+from apps.schedules.comparing import compare
 from apps.schedules.concluding import conclude
-from apps.schedules.gate import Rule, Verdict, by_bytes, held_out, judge, measured
 from apps.schedules.models import DONE, RunState, ScheduleRun
 from apps.schedules.services import metric_of
-from ml_core.errors import AssayError, ConfigError, JobError, NotAllowedError
+from ml_core.errors import ConfigError, JobError, NotAllowedError
 from ml_core.tracking.run import stop_if_cancelled
-from solutions.api import TableBatch
+from solutions.gate import Rule
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from apps.experiments.models import TrainingRun
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
     from apps.registry.models import ModelVersion
     from apps.schedules.models import Policy
-    from ml_core.typing import Frame
-    from solutions.api import Solution, Split
+    from solutions.gate import Verdict
 
 _log = structlog.get_logger("assay.schedules")
 _ENDED = {State.CANCELLED: RunState.CANCELLED}
@@ -102,48 +97,9 @@ def _training(found: ScheduleRun, job: Job) -> TrainingRun:
 
 
 def _verdict(policy: Policy, training: TrainingRun, before: ModelVersion, run: JobRun) -> Verdict:
-    """Measure both models on the rows that the challenger's training has set aside.
-
-    The solution cuts them as it did for the training: what belongs together stays together, and
-    where there is time they are the newest.
-    """
     run.stage("Measuring beside the live model")
-    solution = find_solution(training.solution)
-    rule = Rule(metric_of(solution, policy.metric), policy.min_gain, policy.must_be_sure)
-    with ExitStack() as files:
-        batch = split_of(training, solution, files).test
-        test = held_out(batch, _learned(before, solution, run), solution.inputs())
-        ours = measured(solution, load(training.model), test, run)
-        stop_if_cancelled(run)
-        theirs = measured(solution, load(before), test, run)
-    verdict = judge(rule, ours, theirs, test)
+    metric = metric_of(find_solution(training.solution), policy.metric)
+    rule = Rule(metric, policy.min_gain, policy.must_be_sure)
+    verdict = compare(rule, training, load(training.model), before, run)
     run.log(verdict.words)
     return verdict
-
-
-def split_of(training: TrainingRun, solution: Solution[Any], files: ExitStack) -> Split:
-    """Cut the data of a training once more, which comes out the same by its seed."""
-    media = files.enter_context(open_media(training.dataset_version))
-    batch = TableBatch(trainings.frame_of(training), media=media)
-    return solution.split(batch, solution.options(**training.options), training.seed)
-
-
-def _learned(model: ModelVersion, solution: Solution[Any], run: JobRun) -> Frame | None:
-    """Return the rows that a model was made from, pictures by their bytes.
-
-    None if they cannot be found out.
-    """
-    if model.run is None:
-        return None
-    try:
-        with ExitStack() as files:
-            cut = split_of(model.run, solution, files)
-            rows = _together(cut.train.targets, cut.valid.targets)
-            return by_bytes(rows, cut.train.media, solution.inputs())
-    except (AssayError, ValueError) as error:
-        run.log(f"The data of the live model could not be read again: {error}")
-        return None
-
-
-def _together(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    return first.vstack(second) if first.schema == second.schema else first

@@ -5,20 +5,12 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from apps.schedules.gate import (
-    LEAST_ROWS,
-    UNKNOWN,
-    HeldOut,
-    Rule,
-    by_bytes,
-    held_out,
-    judge,
-    measured,
-)
+from apps.schedules.gate import LEAST_ROWS, UNKNOWN, by_bytes, held_out
 from ml_core.data.media import MemoryMedia
 from ml_core.data.schema import Column, Schema
 from ml_core.tracking.run import NullRun
 from solutions.api import Metric, TableBatch
+from solutions.gate import HeldOut, Rule, judge, measured
 from tests.apps.tiny_solution import SCHEMA, solution
 from tests.apps.workshop import payments
 
@@ -34,8 +26,8 @@ COLUMNS = {
 ROWS = HeldOut(TableBatch(payments(80)), None, "")
 
 
-def rule(metric=UP, min_gain=0.0, *, must_be_sure=False) -> Rule:
-    return Rule(metric, min_gain, must_be_sure)
+def rule(metric=UP, min_gain=0.0, *, must_be_sure=False, most_loss=None) -> Rule:
+    return Rule(metric, min_gain, must_be_sure, most_loss)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +61,27 @@ def test_it_compares_by_the_figure_that_decides(given, ours, theirs, passed, wor
 )
 def test_it_can_ask_to_be_sure(ours, passed, words):
     verdict = judge(rule(must_be_sure=True), ours, {"ap": 0.7}, ROWS)
+
+    assert verdict.passed is passed
+    assert words in verdict.words
+
+
+@pytest.mark.parametrize(
+    ("given", "ours", "passed", "words"),
+    [
+        (rule(most_loss=0.02), {"ap": 0.69}, True, "not worse by more than 0.02"),
+        (rule(most_loss=0.01), {"ap": 0.69}, True, "not worse by more than 0.01"),
+        (rule(most_loss=0.01), {"ap": 0.68}, False, "worse by more than 0.01"),
+        (rule(most_loss=0.0), {"ap": 0.7}, True, "not worse"),
+        (rule(most_loss=0.02, must_be_sure=True), {"ap": 0.7, "ap_low": 0.69}, True, "surely"),
+        (rule(most_loss=0.02, must_be_sure=True), {"ap": 0.7, "ap_low": 0.6}, False, "reaches"),
+        (rule(most_loss=0.02, must_be_sure=True), {"ap": 0.7}, False, "no interval"),
+        (rule(DOWN, most_loss=0.1), {"loss": 0.78}, True, "not worse"),
+        (rule(DOWN, most_loss=0.1), {"loss": 0.81}, False, "worse by more"),
+    ],
+)
+def test_it_can_ask_for_no_more_loss_than_this(given, ours, passed, words):
+    verdict = judge(given, ours, {"ap": 0.7, "loss": 0.7}, ROWS)
 
     assert verdict.passed is passed
     assert words in verdict.words
