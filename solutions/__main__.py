@@ -1,6 +1,7 @@
-"""Solutions without the product: `python -m solutions list|check|train|evaluate|predict|features`.
+"""Solutions without the product: `python -m solutions --help`.
 
-Exit codes: 0 done, 1 the work failed, 2 the data or the command must be corrected, 130 stopped.
+Exit codes: 0 done, 1 the work failed or the gate refused, 2 the data or the command must be
+corrected, 130 stopped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic import ValidationError
 from ml_core.errors import AssayError, ConfigError, DataError
 from ml_core.features.view import MODES
 from ml_core.tracking.console import ConsoleRun
+from solutions.gate import HeldOut, Rule, judge, measured
 from solutions.registry import AnySolution, Registry
 from solutions.tables import check_ending, check_rules, open_batch, write_table
 
@@ -168,6 +170,38 @@ def features(args: argparse.Namespace) -> int:
     return CORRECT
 
 
+def gate(args: argparse.Namespace) -> int:
+    """Compare a bundle with an older one on a labelled file that neither has learned from."""
+    solution = _solution(args)
+    rule = _rule(solution, args)
+    with ConsoleRun() as run, _batch(solution, args, run) as batch:
+        test = HeldOut(batch, None, "")
+        found = [
+            measured(solution, solution.load(bundle), test, run)
+            for bundle in (args.bundle, args.against)
+        ]
+    verdict = judge(rule, found[0], found[1], test)
+    if args.json is not None:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(verdict.to_json(), indent=1), encoding="utf-8")
+    print(f"{'Passed' if verdict.passed else 'Refused'}. {verdict.words}")
+    return CORRECT if verdict.passed else FAILED
+
+
+def _rule(solution: AnySolution, args: argparse.Namespace) -> Rule:
+    known = {metric.name: metric for metric in solution.metrics}
+    name = args.metric or solution.metrics[0].name
+    if name not in known:
+        message = f"--metric must be one of {', '.join(known)}. Got {name!r}. Choose one."
+        raise ConfigError(message)
+    for option in ("least_gain", "most_loss"):
+        value = getattr(args, option)
+        if value is not None and not 0 <= value < float("inf"):
+            message = f"--{option.replace('_', '-')} must be 0 or more. Got {value}. Change it."
+            raise ConfigError(message)
+    return Rule(known[name], args.least_gain or 0.0, args.must_be_sure, args.most_loss)
+
+
 def _registry(slug: str = "") -> Registry:
     """Find all solutions; `tests.<slug>_solution` counts when there is such a module."""
     allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()]
@@ -256,7 +290,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listed = commands.add_parser("list", help="name the solutions")
     listed.set_defaults(command=list_solutions)
-    for function in (check, train, evaluate, predict, features):
+    for function in (check, train, evaluate, predict, features, gate):
         command = commands.add_parser(function.__name__, help=(function.__doc__ or "").rstrip("."))
         command.set_defaults(command=function)
         command.add_argument("slug", help="name of the solution, as `list` shows it")
@@ -264,6 +298,7 @@ def _parser() -> argparse.ArgumentParser:
     _evaluate_arguments(commands.choices["evaluate"])
     _predict_arguments(commands.choices["predict"])
     _features_arguments(commands.choices["features"])
+    _gate_arguments(commands.choices["gate"])
     return parser
 
 
@@ -303,6 +338,17 @@ def _features_arguments(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             f"--{name}", type=date.fromisoformat, help=f"{end} day of a backfill, as 2026-05-01"
         )
+
+
+def _gate_arguments(command: argparse.ArgumentParser) -> None:
+    _scoring_arguments(command)
+    command.add_argument("--against", type=Path, required=True, help="bundle in use until now")
+    command.add_argument("--metric", default="", help="a figure of the solution; its first one")
+    amount = command.add_mutually_exclusive_group()
+    amount.add_argument("--least-gain", type=float, help="how much better it must be; 0")
+    amount.add_argument("--most-loss", type=float, help="instead: how much worse it may be")
+    command.add_argument("--must-be-sure", action="store_true", help="ask it of its interval, too")
+    command.add_argument("--json", type=Path, help="file for the verdict")
 
 
 if __name__ == "__main__":

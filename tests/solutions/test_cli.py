@@ -108,6 +108,36 @@ def test_evaluate_writes_its_figures(tmp_path, bundle, capsys):
     assert "Average precision" in capsys.readouterr().out
 
 
+def test_the_gate_compares_two_bundles_on_a_file(tmp_path, bundle, capsys):
+    worse = tmp_path / "worse"
+    assert run("train dummy --set steps=1 --seed 4", data=DEMO, out=worse) == 0
+
+    passed = run(
+        "gate dummy --metric ap", bundle=bundle, against=worse, data=DEMO, json=tmp_path / "g.json"
+    )
+    refused = run("gate dummy --metric ap", bundle=worse, against=bundle, data=DEMO)
+    allowed = run("gate dummy --metric ap --most-loss 1", bundle=worse, against=bundle, data=DEMO)
+
+    verdict = json.loads((tmp_path / "g.json").read_text())
+    assert (passed, refused, allowed) == (0, 1, 0)
+    assert verdict["challenger"] > verdict["live"]
+    assert verdict["n_rows"] == 900
+    assert "Refused. Average precision" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("choice", "word"),
+    [("--metric speed", "--metric must be one of"), ("--least-gain -1", "0 or more"),
+     ("--most-loss nan", "0 or more")],
+)  # fmt: skip
+def test_a_gate_that_cannot_be_is_refused_before_the_work(bundle, capsys, choice, word):
+    assert run(f"gate dummy {choice}", bundle=bundle, against=bundle, data=DEMO) == 2
+
+    error = capsys.readouterr().err
+    assert word in error
+    assert "rows read" not in error
+
+
 def test_a_cell_that_a_spreadsheet_would_run_is_defused(tmp_path, bundle):
     frame = pl.read_csv(DEMO).head(3)
     evil = frame.with_columns(pl.Series("weld_id", ["=1+1", "@x", "fine"]))
