@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from apps.datasets.models import DatasetVersion
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
+    from ml_core.tracking.run import Run
     from ml_core.typing import Frame
 
 CHILD = "apps.experiments.child:train"
@@ -80,6 +81,25 @@ def work(training: TrainingRun, run: JobRun) -> None:
     attempts.clear(str(training.pk))
 
 
+@contextmanager
+def rehearsed(training: TrainingRun, run: Run) -> Iterator[dict[str, Any]]:
+    """Train as the job would, but keep nothing: the bundle is gone when the block ends.
+
+    `training` need not be kept. Raises: as `work`.
+    """
+    budget = Budget(training.budget_s)
+    with _private_folder(str(training.pk)) as folder:
+        with budget:
+            found = spawn(
+                CHILD,
+                _payload(training, folder, run),
+                on_event=relay(run),
+                cancelled=lambda: budget.is_spent() or run.cancelled(),
+                seed=training.seed,
+            )
+        yield found
+
+
 def frame_of(training: TrainingRun) -> Frame:
     """Return the rows that a training is given, of which it sets some aside by itself."""
     schema = find_solution(training.solution).inputs()
@@ -87,7 +107,7 @@ def frame_of(training: TrainingRun) -> Frame:
     return newest(frame, schema, training.window)
 
 
-def _payload(training: TrainingRun, folder: Path, told: DatabaseRun) -> dict[str, Any]:
+def _payload(training: TrainingRun, folder: Path, told: Run) -> dict[str, Any]:
     """Seal the data for the child, so that no plain row touches the disk."""
     told.stage("Preparing")
     solution = find_solution(training.solution)
