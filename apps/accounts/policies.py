@@ -33,6 +33,8 @@ RIGHTS: dict[str, frozenset[Role]] = {
     "datasets.upload": _PROGRAMS,
     "datasets.label": _PROGRAMS,
     "datasets.delete": _WORKERS,
+    "features.view": _EVERYONE,
+    "features.materialise": _PROGRAMS,
     "runs.view": _EVERYONE,
     "models.view": _EVERYONE,
     "models.promote": frozenset({Role.APPROVER, Role.ADMIN}),

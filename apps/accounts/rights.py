@@ -17,6 +17,8 @@ WORDS = {
     "datasets.upload": "Upload data and confirm its mapping",
     "datasets.label": "Draw boxes and freeze them as labels",
     "datasets.delete": "Delete a dataset",
+    "features.view": "See feature views, and look up the features of an entity",
+    "features.materialise": "Compute the features of a dataset",
     "runs.view": "See trainings",
     "models.view": "See models and their cards",
     "models.promote": "Make a model live, or roll it back",

@@ -48,6 +48,8 @@ ASSAY_KMS_KEY = env.text("ASSAY_KMS_KEY", "transit/assay")
 ASSAY_KMS_TOKEN = env.secret("ASSAY_KMS_TOKEN", {})
 ASSAY_KMS_COMMAND = env.text("ASSAY_KMS_COMMAND")
 ASSAY_METRICS_TOKEN = env.secret("ASSAY_METRICS_TOKEN", _kept)
+# Where features are looked up: redis://..., or nothing for a file of this installation.
+ASSAY_FEATURES_URL = env.secret("ASSAY_FEATURES_URL", {})
 
 # --- choices ---------------------------------------------------------------------------------
 DEBUG = env.flag("ASSAY_DEBUG")
@@ -78,6 +80,7 @@ ASSAY_APPS = [
     "apps.registry",
     "apps.inference",
     "apps.answers",
+    "apps.features",
     "apps.schedules",
     "apps.monitoring",
     "apps.benchmarks",

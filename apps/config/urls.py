@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.experiments.urls")),
     path("", include("apps.inference.urls")),
     path("", include("apps.answers.urls")),
+    path("features/", include("apps.features.urls")),
     path("schedules/", include("apps.schedules.urls")),
     path("", include("apps.monitoring.urls")),
     path("benchmarks/", include("apps.benchmarks.urls")),

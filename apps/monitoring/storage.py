@@ -28,6 +28,7 @@ TITLES = {
     "prepared": "Checked tables of datasets",
     "thumbs": "Small pictures; they are made again when needed",
     "issues": "Lists of issues",
+    "features": "Features of datasets, by day",
     "models": "Models",
     "predictions": "Results",
     "answers": "Pictures and sounds of answers",

@@ -58,6 +58,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "Learning",
         (
+            Entry("Features", "/features/", icon="table-options", action="features.view"),
             Entry("Trainings", "/runs/", icon="chart-line", action="runs.view"),
             Entry("Models", "/models/", icon="box", action="models.view"),
             Entry("Schedules", "/schedules/", icon="calendar-time", action="schedules.view"),

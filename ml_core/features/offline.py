@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ml_core.errors import ConfigError
 from ml_core.features.compute import features_of
 from ml_core.features.rows import arrays
-from ml_core.features.view import DAY, MODES, Mode
+from ml_core.features.view import DAY, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ml_core.features.view import FeatureView
+    from ml_core.features.view import FeatureView, Mode
     from ml_core.typing import Frame
 
 # Days that are computed in one go: enough to read the rows before them once for many.
@@ -31,12 +30,16 @@ _SPAN = 31
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do: days to compute, days to keep as they are, days to let go."""
+    """What to do: days to compute, days to keep as they are, days to let go.
+
+    `is_whole`: once it is done, every day is that of the rows.
+    """
 
     compute: tuple[date, ...]
     keep: tuple[date, ...]
     drop: tuple[date, ...]
     inputs: Mapping[date, str]
+    is_whole: bool
 
 
 def inputs_of(view: FeatureView, rows: Frame) -> dict[date, str]:
@@ -73,7 +76,7 @@ def plan(
 
     Raises: ConfigError: if the range is the wrong way round, or is given to another mode.
     """
-    _check_range(mode, start, end)
+    check_range(mode, start, end)
     chosen = [
         day for day in inputs
         if mode == "full"
@@ -90,6 +93,7 @@ def plan(
         tuple(sorted(keep)),
         tuple(sorted(gone)),
         {day: inputs[day] for day in sorted(compute)},
+        is_whole=compute | keep == set(inputs) and all(kept[day] == inputs[day] for day in keep),
     )
 
 
@@ -160,18 +164,3 @@ def _digest(part: Frame) -> str:
 def _midnight(day: date) -> datetime:
     # Frames carry UTC without a zone.
     return datetime(day.year, day.month, day.day, tzinfo=UTC).replace(tzinfo=None)
-
-
-def _check_range(mode: Mode, start: date | None, end: date | None) -> None:
-    if mode not in MODES:
-        message = f"The mode must be one of {', '.join(MODES)}. Got {mode!r}. Choose one."
-        raise ConfigError(message)
-    if mode != "backfill" and (start or end):
-        message = (
-            f"A range must be given to a backfill alone. Got one for {mode}. "
-            "Leave it out, or choose backfill."
-        )
-        raise ConfigError(message)
-    if start and end and start > end:
-        message = f"A range must end after it starts. Got {start} to {end}. Turn it round."
-        raise ConfigError(message)

@@ -32,6 +32,8 @@ LATENESS = DAY
 MOST_ROWS = 10_000
 _TRIES = 50
 _BULK = 2_000
+# Entities that are held in memory at once while they are looked up.
+_AT_ONCE = 100
 
 
 class Store(Protocol):
@@ -157,8 +159,13 @@ class OnlineView:
         Shapes: entities (n,), at (n,) -> n. O(rows in the windows) each.
         Raises: IntegrityError: if what is kept is damaged.
         """
-        kept = self.store.read(self.space, [self._digest(entity) for entity in entities])
-        return [self._found(data, moment) for data, moment in zip(kept, at, strict=True)]
+        asked = list(zip(entities, at, strict=True))
+        found: list[Found] = []
+        for first in range(0, len(asked), _AT_ONCE):
+            part = asked[first : first + _AT_ONCE]
+            kept = self.store.read(self.space, [self._digest(entity) for entity, _ in part])
+            found += [self._found(data, t) for data, (_, t) in zip(kept, part, strict=True)]
+        return found
 
     def expire(self, before: int) -> int:
         """Forget entities of whom no row matters at `before` any more; return how many."""

@@ -81,7 +81,8 @@ def times(column: pl.Series) -> IntArray:
 
 def codes(column: pl.Series) -> IntArray:
     """Number the distinct values; equal ones get equal numbers. Shapes: (n,) -> (n,)."""
-    found: IntArray = np.ascontiguousarray(column.rank("dense").to_numpy(), np.int64)
+    numbered = column.cast(pl.Categorical).to_physical()
+    found: IntArray = np.ascontiguousarray(numbered.to_numpy(), np.int64)
     return found
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from ml_core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from ml_core.data.schema import Schema
 
 Statistic = Literal["count", "sum", "mean", "min", "max", "std"]
@@ -162,6 +164,25 @@ class FeatureView:
                     f"one of the kinds {', '.join(sorted(wanted))}",
                     kinds.get(name, "no such column"),
                 )
+
+
+def check_range(mode: str, start: date | None, end: date | None) -> None:
+    """Compare a range of days with the mode that it is for.
+
+    Raises: ConfigError: if it is the wrong way round, or belongs to another mode.
+    """
+    if mode not in MODES:
+        message = f"The mode must be one of {', '.join(MODES)}. Got {mode!r}. Choose one."
+        raise ConfigError(message)
+    if mode != "backfill" and (start or end):
+        message = (
+            f"A range must be given to a backfill alone. Got one for {mode}. "
+            "Leave it out, or choose backfill."
+        )
+        raise ConfigError(message)
+    if start and end and start > end:
+        message = f"A range must end after it starts. Got {start} to {end}. Turn it round."
+        raise ConfigError(message)
 
 
 def span(window: int) -> str:

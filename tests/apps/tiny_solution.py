@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ml_core.data.schema import Column, Schema
 from ml_core.errors import DataError, Issue, ModelError
+from ml_core.features.view import DAY, HOUR, Aggregation, FeatureView
 from ml_core.tracking.run import NullRun, stop_if_cancelled
 from solutions.api import Metric, Options, Predictions, Solution, Split, TableBatch, Trained
 from solutions.blocks import Number, Reason, Reasons, Report
@@ -26,6 +27,19 @@ SCHEMA = Schema(
         Column("amount", "number", "Amount", "How much.", unit="EUR", minimum=0),
         Column("is_bad", "flag", "Bad", "1 if bad.", required=False, nullable=True, role="label"),
     )
+)
+
+CARDS = FeatureView(
+    "cards",
+    "Cards",
+    "What a card paid.",
+    "tiny",
+    "card_id",
+    (
+        Aggregation("amount", "amount", (HOUR, DAY), ("count", "sum", "mean")),
+        Aggregation("bad", "is_bad", (DAY,), ("count", "sum"), delay=HOUR),
+    ),
+    key="payment_id",
 )
 
 
@@ -129,6 +143,9 @@ class Tiny(Solution[TinyOptions]):
             row: Report((Reasons("Why", [Reason(f"It is {amounts[row]:.2f}", 1.0, "amount")]),))
             for row in rows
         }
+
+    def features(self):
+        return (CARDS,)
 
     def demo(self):
         return Path(__file__).with_name("tiny_demo.csv")

@@ -1,0 +1,1 @@
+"""The feature store: views of solutions, kept for datasets, offline and online."""
