@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -308,6 +310,32 @@ def test_one_row_of_the_far_future_does_not_empty_the_store():
     online.load(frame, newest=START + DAY)
 
     assert all(one.is_known for one in online.look_up(["a", "b"], [START] * 2))
+
+
+LOOK_UP = """
+import sys
+from pathlib import Path
+from ml_core.features.online import OnlineView
+from ml_core.features.sqlite_store import SqliteStore
+from solutions.fraud.views import VIEWS
+
+with SqliteStore(Path(sys.argv[1])) as store:
+    online = OnlineView(VIEWS[0], store, "space")
+    online.add("c1", 10, (5.0,), "t1")
+    [found] = online.look_up(["c1"], [11])
+assert found.features["amount_sum_1h"] == 5.0
+assert not {"numba", "torch"} & set(sys.modules)
+"""
+
+
+def test_a_look_up_needs_no_compiler(tmp_path):
+    """The web process does it, which imports none."""
+    done = subprocess.run(  # noqa: S603  our own interpreter
+        [sys.executable, "-c", LOOK_UP, str(tmp_path / "online.sqlite3")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_states_are_read_as_they_were_written():
