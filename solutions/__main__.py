@@ -188,6 +188,15 @@ def gate(args: argparse.Namespace) -> int:
     return CORRECT if verdict.passed else FAILED
 
 
+def mlflow(args: argparse.Namespace) -> int:
+    """Write a bundle as a model that `mlflow models serve` answers rows with."""
+    from solutions.served import save_model  # noqa: PLC0415  not needed elsewhere
+
+    out = save_model(_solution(args), args.bundle, args.out)
+    print(f"Model: {out}. Serve it: mlflow models serve --env-manager local -m {out}")
+    return CORRECT
+
+
 def _rule(solution: AnySolution, args: argparse.Namespace) -> Rule:
     known = {metric.name: metric for metric in solution.metrics}
     name = args.metric or solution.metrics[0].name
@@ -290,7 +299,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listed = commands.add_parser("list", help="name the solutions")
     listed.set_defaults(command=list_solutions)
-    for function in (check, train, evaluate, predict, features, gate):
+    for function in (check, train, evaluate, predict, features, gate, mlflow):
         command = commands.add_parser(function.__name__, help=(function.__doc__ or "").rstrip("."))
         command.set_defaults(command=function)
         command.add_argument("slug", help="name of the solution, as `list` shows it")
@@ -299,6 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     _predict_arguments(commands.choices["predict"])
     _features_arguments(commands.choices["features"])
     _gate_arguments(commands.choices["gate"])
+    _mlflow_arguments(commands.choices["mlflow"])
     return parser
 
 
@@ -349,6 +359,11 @@ def _gate_arguments(command: argparse.ArgumentParser) -> None:
     amount.add_argument("--most-loss", type=float, help="instead: how much worse it may be")
     command.add_argument("--must-be-sure", action="store_true", help="ask it of its interval, too")
     command.add_argument("--json", type=Path, help="file for the verdict")
+
+
+def _mlflow_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
+    command.add_argument("--out", type=Path, required=True, help="new folder for the model")
 
 
 if __name__ == "__main__":
