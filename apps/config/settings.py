@@ -47,6 +47,7 @@ ASSAY_KMS_ADDRESS = env.text("ASSAY_KMS_ADDRESS")
 ASSAY_KMS_KEY = env.text("ASSAY_KMS_KEY", "transit/assay")
 ASSAY_KMS_TOKEN = env.secret("ASSAY_KMS_TOKEN", {})
 ASSAY_KMS_COMMAND = env.text("ASSAY_KMS_COMMAND")
+ASSAY_MLFLOW_URI = env.secret("ASSAY_MLFLOW_URI", {})  # may hold a password; none: MLflow is off
 ASSAY_METRICS_TOKEN = env.secret("ASSAY_METRICS_TOKEN", _kept)
 # Where features are looked up: redis://..., or nothing for a file of this installation.
 ASSAY_FEATURES_URL = env.secret("ASSAY_FEATURES_URL", {})
@@ -59,6 +60,7 @@ ASSAY_PORT = env.whole("ASSAY_PORT", 8000)
 ASSAY_FOUR_EYES = env.flag("ASSAY_FOUR_EYES")
 ASSAY_MAX_UPLOAD_BYTES = env.whole("ASSAY_MAX_UPLOAD_BYTES", 5 * 2**30)
 ASSAY_SOLUTIONS_ALLOWED = env.names("ASSAY_SOLUTIONS_ALLOWED")
+ASSAY_MLFLOW_EXPERIMENT = env.text("ASSAY_MLFLOW_EXPERIMENT", "assay")
 ASSAY_JOB_LEASE_S = env.seconds("ASSAY_JOB_LEASE_S", 15)
 ASSAY_JOB_BEAT_S = env.seconds("ASSAY_JOB_BEAT_S", 3)
 ASSAY_JOB_REAP_S = env.seconds("ASSAY_JOB_REAP_S", 5)
@@ -84,6 +86,7 @@ ASSAY_APPS = [
     "apps.schedules",
     "apps.monitoring",
     "apps.benchmarks",
+    "apps.tracking",
     "apps.jobs",
     "apps.audit",
     "apps.accounts",

@@ -23,6 +23,7 @@ from apps.jobs.models import State
 from apps.jobs.progress import LostLeaseError
 from apps.jobs.registry import handler
 from apps.registry.services import register
+from apps.tracking.trainings import mirrored
 from ml_core.data.complete import complete
 from ml_core.plain import plain
 from ml_core.security.cipher import KEY_BYTES, EncryptingWriter, Key
@@ -65,18 +66,23 @@ def work(training: TrainingRun, run: JobRun) -> None:
         return
     services.begin(training)
     told, budget = DatabaseRun(training, run), Budget(training.budget_s)
-    with attempts.folders(str(training.pk)) as folders, budget:
-        payload = _payload(training, folders.work, told)
+    with (
+        attempts.folders(str(training.pk)) as folders,
+        budget,
+        mirrored(training, told) as voice,
+    ):
+        payload = _payload(training, folders.work, voice)
         found = spawn(
             CHILD,
             payload,
-            on_event=relay(told),
+            on_event=relay(voice),
             cancelled=lambda: budget.is_spent() or told.cancelled(),
             seed=training.seed,
             checkpoints=folders.checkpoints,
         )
         told.flush()
-        told.stage("Registering")
+        voice.stage("Registering")
+        voice.artifact(Path(found["bundle"]) / "card.json")
         _keep(training, found, run)
     attempts.clear(str(training.pk))
 

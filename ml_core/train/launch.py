@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GRACE_S = 10.0
 POLL_S = 0.1
 EXIT_S = 5.0
-SECRETS = ("SECRET", "KEY", "PASSWORD", "TOKEN", "DATABASE_URL", "BROKER_URL")
+SECRETS = ("SECRET", "KEY", "PASSWORD", "TOKEN", "DATABASE_URL", "BROKER_URL", "MLFLOW")
 TYPED = ("CancelledError", "ConfigError", "DeviceError", "IntegrityError", "ModelError")
 
 

@@ -1,0 +1,1 @@
+"""An MLflow within the walls that is told of trainings and live models, where there is one."""
