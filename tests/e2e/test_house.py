@@ -100,7 +100,7 @@ def test_the_pages_of_the_house_fit(open_page, screens: Path, mode: str) -> None
     pages = {
         "people": "/people/", "invite": "/people/new/", "teams": "/people/teams/",
         "roles": "/people/roles/", "keys-of-all": "/people/keys/", "workers": "/jobs/workers/",
-        "health": "/monitoring/", "storage": "/monitoring/storage/",
+        "health": "/monitoring/", "storage": "/monitoring/storage/", "keys": "/monitoring/keys/",
         "code": "/solutions/vqa/code/?in=python",
     }  # fmt: skip
     too_wide = []
