@@ -37,12 +37,14 @@ class Distinct:
 
     def add(self, values: pl.Series) -> None:
         """Take in some values; empty ones do not count."""
-        hashes = values.drop_nulls().hash(seed=1).to_numpy()
+        hashes = values.drop_nulls().hash(seed=1)
         if self.is_full:
-            hashes = hashes[hashes < self._smallest[-1]]
-        if hashes.size:
-            merged = np.unique(np.concatenate([self._smallest, np.unique(hashes)]))
-            self._smallest = merged[:SKETCH]
+            hashes = hashes.filter(hashes < int(self._smallest[-1]))
+        fresh = hashes.unique().sort().head(SKETCH).to_numpy()
+        if fresh.size:
+            merged = np.sort(np.concatenate([self._smallest, fresh]), kind="stable")
+            is_new = np.append([True], merged[1:] != merged[:-1])
+            self._smallest = merged[is_new][:SKETCH]
 
     @property
     def is_full(self) -> bool:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from ml_core.data.casting import cast, is_ambiguous, settle, unreadable
+from ml_core.data.content import ContentDigest
+from ml_core.data.inspection.doubles import HashLog
 from ml_core.data.quality import Profile
 from ml_core.errors import Issue
 
@@ -43,11 +44,13 @@ class Checked:
     """What a check found: problems of the whole first, then rows in their order.
 
     `totals` counts, by (code, column), all rows concerned, also those past the stored ones.
+    `content_sha256` is the digest of what the rows say.
     """
 
     issues: tuple[Issue, ...]
     totals: Mapping[tuple[str, str], int]
     summary: Mapping[str, Any] = field(default_factory=dict)
+    content_sha256: str = ""
 
     @property
     def errors(self) -> tuple[Issue, ...]:
@@ -82,8 +85,9 @@ class Checker:
         self._stored: Counter[tuple[str, str]] = Counter()
         self._totals: Counter[tuple[str, str]] = Counter()
         self._styles: dict[str, str] = {}
-        self._hashes: dict[str, list[np.ndarray[Any, np.dtype[np.uint64]]]] = {}
+        self._logs: dict[str, HashLog] = {}
         self._profile = Profile(schema)
+        self._content = ContentDigest(schema)
         self._seen: set[str] = set()
         self._n_rows = 0
         self._first_row = 1
@@ -101,6 +105,7 @@ class Checker:
         columns = [self._schema[name] for name in self._schema.names if name in frame.columns]
         done = pl.DataFrame([self._check(column, frame[column.name], start) for column in columns])
         self._profile.add(done)
+        self._content.add(done)
         self._seen.update(done.columns)
         self._n_rows += frame.height
         return done
@@ -116,10 +121,11 @@ class Checker:
     def finish(self) -> Checked:
         """Check what only the whole can tell, and return all that was found."""
         self._check_whole()
-        for name, parts in self._hashes.items():
-            self._tell_duplicates(self._schema[name], np.concatenate(parts))
+        for name, log in self._logs.items():
+            self._tell_duplicates(self._schema[name], log)
         order = sorted(self._issues, key=_place)
-        return Checked(tuple(order), dict(self._totals), self._summary())
+        digest = self._content.hexdigest()
+        return Checked(tuple(order), dict(self._totals), self._summary(), digest)
 
     def _summary(self) -> dict[str, Any]:
         """Return the profile, with the counts of different values that are known exactly."""
@@ -142,7 +148,9 @@ class Checker:
             if problem.rows.any():
                 self._tell_rows(column, problem, start)
         if column.unique:
-            self._remember(column, values)
+            # Empty values are told as empty, not as the same.
+            log = self._logs.setdefault(column.name, HashLog())
+            log.add(values.to_frame(), values.is_null())
         return values
 
     def _tell_rows(self, column: Column, problem: Problem, start: int) -> None:
@@ -158,28 +166,10 @@ class Checker:
 
     # -- the whole -------------------------------------------------------------------------
 
-    def _remember(self, column: Column, values: pl.Series) -> None:
-        hashes = np.column_stack([values.hash(seed=seed).to_numpy() for seed in (1, 2)])
-        # Empty values are told as empty, not as the same.
-        hashes[values.is_null().to_numpy()] = 0
-        self._hashes.setdefault(column.name, []).append(hashes)
-
-    def _tell_duplicates(
-        self, column: Column, hashes: np.ndarray[Any, np.dtype[np.uint64]]
-    ) -> None:
-        order = np.argsort(hashes[:, 0], kind="stable")
-        follows = np.all(hashes[order[1:]] == hashes[order[:-1]], axis=1)
-        follows &= hashes[order[1:], 0] != 0
-        if not follows.any():
-            return
-        starts = np.concatenate([[0], np.flatnonzero(~follows) + 1])
-        firsts = order[starts[np.searchsorted(starts, np.flatnonzero(follows), side="right") - 1]]
-        again = order[1:][follows]
-        by_row = np.argsort(again)
+    def _tell_duplicates(self, column: Column, log: HashLog) -> None:
+        again, firsts = log.again()
         self._totals["duplicate", column.name] += again.size
-        for row, first in zip(
-            again[by_row][: self._max_issues], firsts[by_row][: self._max_issues], strict=True
-        ):
+        for row, first in zip(again[: self._max_issues], firsts[: self._max_issues], strict=True):
             at, before = int(row) + self._first_row, int(first) + self._first_row
             message = (
                 f"{column.name} must differ in each row. Got in row {at:,} the same as in row "
