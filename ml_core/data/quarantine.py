@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from ml_core.data.preview import Sniffed
     from ml_core.data.schema import Column, Schema
     from ml_core.data.validate import Problem
-    from ml_core.typing import Frame
+    from ml_core.typing import BoolArray, Frame
+
+    Hashes = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
 
 MOST_RAGGED = 100_000
 
@@ -61,7 +64,7 @@ class Sieve:
         self._schema = schema
         self._latest = None if now is None else now.replace(tzinfo=None) + CLOCK_SLACK
         self._styles: dict[str, str] = {}
-        self._seen: dict[str, pl.Series] = {}
+        self._seen: dict[str, Hashes] = {}
 
     def part(self, frame: Frame) -> tuple[Frame, pl.Series]:
         """Return the rows cast to their kinds, and why each is bad: empty text for a good one."""
@@ -85,17 +88,28 @@ class Sieve:
         return read_column(column, raw, self._styles[column.name], latest=self._latest)
 
     def _without_repeats(self, name: str, values: pl.Series, why: pl.Series) -> pl.Series:
-        hashes = values.hash(seed=23)
-        seen = self._seen.setdefault(name, pl.Series([], dtype=pl.UInt64))
-        good = why == ""
+        hashes = values.hash(seed=23).to_numpy()
+        seen = self._seen.setdefault(name, np.empty(0, np.uint64))
         # Only among good rows: a bad one gives its name free for the next.
-        first = pl.DataFrame({"h": hashes, "good": good}).select(
-            (pl.col("good") & (pl.col("good").cum_sum().over("h") == 1)).alias("first")
-        )["first"]
-        again = good & values.is_not_null() & (~first | hashes.is_in(seen.implode()))
-        self._seen[name] = pl.concat([seen, hashes.filter(good & ~again)])
+        asked = np.flatnonzero(((why == "") & values.is_not_null()).to_numpy())
+        values_here, first = np.unique(hashes[asked], return_index=True)
+        fresh = ~_is_among(values_here, seen)
+        # Two runs that are in order already are merged, not sorted.
+        self._seen[name] = np.sort(np.concatenate([seen, values_here[fresh]]), kind="stable")
+        again = np.zeros(hashes.size, bool)
+        again[asked] = True
+        again[asked[first[fresh]]] = False
         told = f"{name} must differ in each row, and is that of an earlier one."
-        return why.set(again, told)
+        return why.set(pl.Series(again), told)
+
+
+def _is_among(hashes: Hashes, known: Hashes) -> BoolArray:
+    """Tell which hashes are among others that are in order."""
+    if not known.size:
+        return np.zeros(hashes.size, bool)
+    places = np.searchsorted(known, hashes)
+    found: BoolArray = known[np.minimum(places, known.size - 1)] == hashes
+    return found
 
 
 def _reason(column: Column, problem: Problem) -> pl.Series:
