@@ -61,8 +61,11 @@ class Leakage:
     A label of more than two classes is guessed the same way, against always the commonest one.
     """
 
-    def __init__(self, label: str, *, columns: Iterable[str], unread: bool = False) -> None:
-        self._label = label
+    def __init__(
+        self, label: str, *, columns: Iterable[str], unread: bool = False, label_in: str = ""
+    ) -> None:
+        self._title = label
+        self._label = label_in or label
         self._columns = list(columns)
         self._unread = unread
         self._samples: dict[object, RandomRows] = {}
@@ -107,7 +110,7 @@ class Leakage:
 
     def _finding(self, name: str, score: float) -> Finding:
         message = (
-            f"{name[:60]} must not tell {self._label} alone. Got {score:.4f} of 1 on rows that it "
+            f"{name[:60]} must not tell {self._title} alone. Got {score:.4f} of 1 on rows that it "
             "was not fitted to, where 0.5 is a guess."
         )
         if self._unread:
