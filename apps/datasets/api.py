@@ -50,7 +50,7 @@ class VersionSerializer(serializers.ModelSerializer[DatasetVersion]):
         fields: ClassVar = [
             "id", "url", "dataset", "dataset_name", "solution", "number", "state", "filename",
             "format", "parent", "size_bytes", "sha256", "n_rows", "n_issues", "time_min",
-            "time_max", "job", "job_url", "created_at",
+            "time_max", "job", "job_url", "created_at", "origin", "content_sha256", "n_aside",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -197,10 +197,14 @@ class DatasetViewSet(
         )
         self._handler.keep(file)
         started = version.job_id is not None
-        body = VersionDetailSerializer(version, context=self.get_serializer_context()).data
+        body = self.version_body(version)
         code = status.HTTP_202_ACCEPTED if started else status.HTTP_201_CREATED
         place = reverse("api:dataset-version-detail", args=[version.pk], request=request)
         return Response(body, status=code, headers={"Location": place})
+
+    def version_body(self, version: DatasetVersion) -> Any:
+        """Return a version as programs read it."""
+        return VersionDetailSerializer(version, context=self.get_serializer_context()).data
 
     def _given_dataset(self, given: dict[str, Any]) -> Dataset | None:
         if "dataset" not in given:

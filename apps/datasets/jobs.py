@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -15,6 +15,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.exports import csv_pieces
 from apps.datasets.models import DatasetVersion, VersionState
+from apps.datasets.moments import moment
 from apps.datasets.services import open_media
 from apps.jobs.registry import handler
 from ml_core.data.convert import convert
@@ -142,7 +143,7 @@ def _with_own_rules(
     for issue in own:
         key = (issue.code, issue.column or "")
         totals[key] = totals.get(key, 0) + issue.n_rows
-    return Checked((*checked.issues, *own), totals, checked.summary)
+    return replace(checked, issues=(*checked.issues, *own), totals=totals)
 
 
 def _finish(version: DatasetVersion, job: Job, checked: Checked, prepared: str) -> None:
@@ -184,8 +185,9 @@ def _describe(version: DatasetVersion, checked: Checked, prepared: str) -> None:
             if n and (code, column) in _error_kinds(checked)
         ],
     }
+    version.content_sha256 = "" if checked.errors else checked.content_sha256
     time = checked.summary.get("time") or {}
-    version.time_min, version.time_max = _moment(time.get("min")), _moment(time.get("max"))
+    version.time_min, version.time_max = moment(time.get("min")), moment(time.get("max"))
 
 
 def _n_errors(checked: Checked) -> int:
@@ -195,10 +197,6 @@ def _n_errors(checked: Checked) -> int:
 
 def _error_kinds(checked: Checked) -> set[tuple[str, str]]:
     return {(issue.code, issue.column or "") for issue in checked.errors}
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
 def _write_issues(issues: Sequence[Issue]) -> str:

@@ -15,7 +15,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.labels import Drawn, boxes_column, drawn_on, measured
-from apps.datasets.models import Dataset, DatasetVersion, PictureLabel, VersionState
+from apps.datasets.models import Dataset, DatasetVersion, Origin, PictureLabel, VersionState
 from apps.datasets.services import load_frame
 from ml_core.data.labels.box import Box, checked, to_text
 from ml_core.data.validate import Checker
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from apps.accounts.models import User
     from ml_core.data.schema import Column
+    from ml_core.data.validate import Checked
     from ml_core.typing import Frame
 
 
@@ -107,12 +108,13 @@ def freeze(*, version: DatasetVersion, user: User) -> DatasetVersion:
         )
         raise ConflictError(message)
     frame = _corrected(load_frame(version), column, changed)
-    report = _report(version, frame, len(changed))
+    checked = _checked(version, frame)
+    report = {**checked.summary, "problems": [], "n_corrected": len(changed)}
     with storage.write("prepared") as blob:
         frame.write_parquet(cast("IO[bytes]", blob))
     try:
         with transaction.atomic():
-            frozen = _add(version, blob, report, user)
+            frozen = _add(version, blob, report, checked.content_sha256, user)
     except BaseException:
         storage.delete(blob.name)
         raise
@@ -128,14 +130,18 @@ def _corrected(frame: Frame, column: Column, changed: Mapping[int, list[dict[str
     return frame.with_columns(pl.Series(column.name, cells, dtype=pl.String))
 
 
-def _report(version: DatasetVersion, frame: Frame, n_corrected: int) -> dict[str, Any]:
+def _checked(version: DatasetVersion, frame: Frame) -> Checked:
     checker = Checker(find_solution(version.dataset.solution).inputs())
     checker.add(frame.drop("row"))
-    return {**checker.finish().summary, "problems": [], "n_corrected": n_corrected}
+    return checker.finish()
 
 
 def _add(
-    parent: DatasetVersion, table: storage.BlobWriter, report: dict[str, Any], user: User
+    parent: DatasetVersion,
+    table: storage.BlobWriter,
+    report: dict[str, Any],
+    content_sha256: str,
+    user: User,
 ) -> DatasetVersion:
     dataset = Dataset.objects.select_for_update().get(pk=parent.dataset_id)
     parent = get_locked(parent)
@@ -148,7 +154,8 @@ def _add(
         state=VersionState.READY, filename=parent.filename, format=parent.format,
         size_bytes=parent.size_bytes, sha256=table.sha256, source_blob=parent.source_blob,
         prepared_blob=table.name, columns=parent.columns, n_rows=parent.n_rows, report=report,
-        time_min=parent.time_min, time_max=parent.time_max,
+        time_min=parent.time_min, time_max=parent.time_max, content_sha256=content_sha256,
+        origin=Origin.CORRECTIONS,
     )  # fmt: skip
     record(
         "dataset.frozen", actor=user, team=parent.team, thing=frozen, parent=str(parent.pk),

@@ -20,6 +20,13 @@ class VersionState(models.TextChoices):
     FAILED = "failed", "Failed"
 
 
+class Origin(models.TextChoices):
+    UPLOAD = "upload", "Uploaded"
+    CORRECTIONS = "corrections", "Corrected boxes"
+    QUARANTINE = "quarantine", "Bad rows put aside"
+    DVC = "dvc", "Imported from DVC"
+
+
 FORMATS = [("csv", "CSV"), ("parquet", "Parquet"), ("pictures", "Pictures")]
 
 
@@ -91,7 +98,13 @@ class DatasetVersion(TeamOwned):
     issues_blob = models.CharField(max_length=200, blank=True)
     n_issues = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
-    # The version whose corrected boxes were frozen as this one; both share the file.
+    origin = models.CharField(max_length=12, choices=Origin, default=Origin.UPLOAD)
+    # Of what the checked rows say, in whatever file; `sha256` is that of the file.
+    content_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    # Rows that were put aside, and the file that holds them with their reasons.
+    n_aside = models.PositiveBigIntegerField(default=0)
+    aside_blob = models.CharField(max_length=200, blank=True)
+    # The version that this one was made of; both share the file.
     parent = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="frozen"
     )
@@ -133,6 +146,11 @@ class DatasetVersion(TeamOwned):
         }
 
     @property
+    def has_own_file(self) -> bool:
+        """Whether the file is what the table was made of, row by row."""
+        return self.origin in {Origin.UPLOAD, Origin.DVC}
+
+    @property
     def ignored(self) -> list[str]:
         """Columns of the file that mean nothing to the solution."""
         used = set(self.mapping.values())
@@ -161,3 +179,90 @@ class PictureLabel(models.Model):
 
     def __str__(self) -> str:
         return f"Boxes of picture {self.row}"
+
+
+class WorkState(models.TextChoices):
+    RUNNING = "running", "Running"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Failed"
+
+
+class Inspection(TeamOwned):
+    """A look for what the rows of a version may hide, beside a reference or alone."""
+
+    version = models.ForeignKey(
+        DatasetVersion, on_delete=models.CASCADE, related_name="inspections"
+    )
+    reference = models.ForeignKey(
+        DatasetVersion, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    rules = models.JSONField(default=list)
+    state = models.CharField(max_length=8, choices=WorkState, default=WorkState.RUNNING)
+    error = models.TextField(blank=True)
+    job = models.ForeignKey(
+        "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = TeamOwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"Inspection of {self.version}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("datasets:findings", args=[self.version_id])
+
+
+class Finding(models.Model):
+    """One thing that an inspection found, as `ml_core.data.inspection` tells it."""
+
+    id = models.BigAutoField(primary_key=True)
+    inspection = models.ForeignKey(Inspection, on_delete=models.CASCADE, related_name="findings")
+    number = models.PositiveIntegerField()
+    check_name = models.CharField(max_length=40)
+    severity = models.CharField(max_length=8, db_index=True)
+    column = models.CharField(max_length=200, blank=True)
+    message = models.TextField()
+    advice = models.TextField()
+    n_rows = models.PositiveBigIntegerField(default=0)
+    rows = models.JSONField(default=list)
+    figures = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inspection", "number"], name="one_finding_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.check_name} {self.column}".strip()
+
+
+class Comparison(TeamOwned):
+    """What differs between two versions; neither changes, so it is made once."""
+
+    old = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="+")
+    new = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="comparisons")
+    state = models.CharField(max_length=8, choices=WorkState, default=WorkState.RUNNING)
+    result = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    job = models.ForeignKey(
+        "jobs.Job", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    objects: ClassVar = TeamOwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["old", "new"], name="one_comparison_per_pair")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.new} against {self.old}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("datasets:compare", args=[self.new_id, self.old_id])

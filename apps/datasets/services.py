@@ -19,13 +19,15 @@ from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.errors import ConflictError
-from apps.datasets.models import Dataset, DatasetVersion, VersionState
+from apps.datasets.models import Dataset, DatasetVersion, Origin, VersionState
 from apps.datasets.thumbs import folder_of
 from apps.jobs.services import enqueue
 from ml_core.data.archive import MOST_MEMBER_BYTES, members_of, open_archive
+from ml_core.data.convert import ROW
 from ml_core.data.labels.read import has_pictures
 from ml_core.data.mapping import check_mapping, is_sure, suggestions
 from ml_core.data.media import NO_MEDIA, ZipMedia
+from ml_core.data.parquet_file import CHUNK_ROWS
 from ml_core.data.pictures import ENDINGS
 from ml_core.data.preview import Sniffed
 from ml_core.data.read import sniff
@@ -80,14 +82,16 @@ def adopt(  # noqa: PLR0913  as receive
     filename: str,
     dataset: Dataset | None = None,
     mapping: Mapped | None = None,
+    origin: Origin = Origin.UPLOAD,
 ) -> DatasetVersion:
     """Make a version of a file that is stored already, or remove the file."""
     try:
         blob, sniffed = _look_into(blob, solution, filename)
         chosen = {} if sniffed.format == "pictures" else _choose(solution, sniffed, mapping)
         with transaction.atomic():
+            home = _dataset(dataset, solution, name, team, user)
             version = _add(
-                blob, sniffed, user, team, filename, _dataset(dataset, solution, name, team, user)
+                blob, sniffed, user=user, team=team, filename=filename, dataset=home, origin=origin
             )
             if chosen is not None:
                 _start_check(version, chosen, user, is_new=True)
@@ -155,13 +159,15 @@ def _dataset(
     return locked
 
 
-def _add(
+def _add(  # noqa: PLR0913  the row as a whole
     blob: storage.BlobWriter,
     sniffed: Sniffed,
+    *,
     user: User | None,
     team: Team,
     filename: str,
     dataset: Dataset,
+    origin: Origin,
 ) -> DatasetVersion:
     newest = dataset.versions.aggregate(newest=Max("number"))["newest"] or 0
     version = DatasetVersion.objects.create(
@@ -177,10 +183,12 @@ def _add(
         source_blob=blob.name,
         columns=[{"name": c.name, "dtype": c.dtype, "samples": []} for c in sniffed.columns],
         n_rows=sniffed.n_rows,
+        origin=origin,
     )
     record(
         "dataset.received", actor=user, team=team, thing=version, sha256=blob.sha256,
         size_bytes=blob.size, format=sniffed.format, solution=dataset.solution,
+        origin=str(origin),
     )  # fmt: skip
     return version
 
@@ -246,6 +254,16 @@ def load_frame(version: DatasetVersion, columns: Sequence[str] | None = None) ->
         return pl.DataFrame(pq.read_table(stream, columns=list(columns) if columns else None))
 
 
+def load_chunks(version: DatasetVersion, columns: Sequence[str] | None = None) -> Iterator[Frame]:
+    """Yield the checked table some rows at a time, without their numbers."""
+    with storage.open_blob(version.prepared_blob) as stream:
+        file = pq.ParquetFile(stream)
+        known = [name for name in file.schema_arrow.names if name != ROW]
+        names = known if columns is None else [name for name in known if name in columns]
+        for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names):
+            yield pl.DataFrame(pa.Table.from_batches([batch]))
+
+
 @contextmanager
 def open_media(version: DatasetVersion) -> Iterator[Media]:
     """Open the files that the rows of a version speak of; none for a plain table."""
@@ -292,7 +310,8 @@ def delete(thing: Dataset | DatasetVersion, user: User) -> None:
     Dataset.objects.select_for_update().filter(pk=dataset.pk).first()
     versions = [thing] if isinstance(thing, DatasetVersion) else list(thing.versions.all())
     sources = {version.source_blob for version in versions}
-    others = [name for v in versions for name in (v.prepared_blob, v.issues_blob) if name]
+    others = [name for v in versions for name in (v.prepared_blob, v.issues_blob, v.aside_blob)
+              if name]  # fmt: skip
     digests = [version.sha256 for version in versions]
     record("dataset.deleted", actor=user, team=thing.team, thing=thing, sha256=digests)
     try:

@@ -18,6 +18,7 @@ from apps.datasets.access import version_for
 from apps.datasets.errors import ConflictError
 from apps.datasets.forms import MappingForm, mapping_rows
 from apps.datasets.labels import boxes_column
+from apps.datasets.lineage import lineage_of
 from apps.datasets.picture_views import gallery
 from apps.datasets.quality import quality_report
 from ml_core.data.mapping import suggestions
@@ -74,6 +75,7 @@ def _context(request: UserRequest, found: DatasetVersion) -> dict[str, Any]:
         "may_download": can(request.user, "results.download", found),
         "may_train": can(request.user, "solutions.train", found),
         "may_score": can(request.user, "solutions.score", found),
+        **lineage_of(found),
     }
 
 

@@ -29,6 +29,7 @@ _STEPS = (
     "scoring.started", "prediction.made", "answer.corrected", "training.started",
     "model.registered", "model.retired", "model.restored", "model.signed_anew", *_MOVES,
     "dataset.received", "dataset.mapped", "dataset.ready", "dataset.frozen",
+    "dataset.quarantined",
 )  # fmt: skip
 _SAID = ("label", "score", "confidence", "alert")
 

@@ -40,6 +40,7 @@ _VERSION = {
     "size_bytes": 48211, "sha256": "9f86d081" * 8,
     "n_rows": None, "n_issues": 0, "time_min": None, "time_max": None, "job": _OTHER,
     "job_url": f"/api/v1/jobs/{_OTHER}/", "created_at": _AT, "columns": [], "mapping": {},
+    "origin": "upload", "content_sha256": "", "n_aside": 0,
     "parent": None, "ignored": [], "report": {}, "issues": [], "error": "",
 }  # fmt: skip
 _MAPPING = {name: name for name in PAYMENT}
