@@ -21,6 +21,7 @@ os.environ.update(
     ASSAY_ENCRYPTION_KEY=base64.b64encode(b"only for tests: 32 bytes of key!").decode(),
     ASSAY_JOB_BEAT_S="0",  # the runner works in the test's own thread and transaction
     ASSAY_MODELS_PATIENCE_S="0",  # nobody waits for a process that a test has not started
+    ASSAY_INSPECT_UPLOADS="0",  # tests of uploads count jobs; those of inspections switch it on
     ASSAY_LOG_LEVEL="WARNING",
     ASSAY_LOG_JSON="0",
     ASSAY_RATE_ANONYMOUS="100000/min",

@@ -22,6 +22,7 @@ from apps.accounts.policies import require
 from apps.accounts.services import current_team
 from apps.catalog.services import registry
 from apps.datasets import services, storage
+from apps.datasets.api_findings import FindingActions
 from apps.datasets.api_labels import LabelActions
 from apps.datasets.exports import csv_pieces
 from apps.datasets.jobs import ISSUE_COLUMNS
@@ -217,7 +218,10 @@ class DatasetViewSet(
         services.delete(instance, cast("User", self.request.user))
 
 
-class DatasetVersionViewSet(LabelActions, ReadOnlyModelViewSet[DatasetVersion]):
+class DatasetVersionViewSet(
+    FindingActions, LabelActions,
+    ReadOnlyModelViewSet[DatasetVersion],
+):  # fmt: skip
     """One file each, with its check and its quality."""
 
     queryset = DatasetVersion.objects.none()
@@ -225,6 +229,7 @@ class DatasetVersionViewSet(LabelActions, ReadOnlyModelViewSet[DatasetVersion]):
     actions_needed: ClassVar = {
         "GET": "datasets.view", "mapping": "datasets.upload", "freeze": "datasets.label",
         "export": "results.download", "save_boxes": "datasets.label",
+        "inspect": "datasets.upload",
     }  # fmt: skip
     filterset_fields: ClassVar = ["dataset", "state"]
 

@@ -14,6 +14,8 @@ from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.exports import csv_pieces
+from apps.datasets.inspecting import inspect_new
+from apps.datasets.jobs_inspect import inspect
 from apps.datasets.models import DatasetVersion, VersionState
 from apps.datasets.moments import moment
 from apps.datasets.services import open_media
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from apps.jobs.progress import JobRun
     from ml_core.data.media import ZipMedia
     from ml_core.errors import Issue
+
+# Handlers are looked for in this module alone.
+__all__ = ["ingest", "inspect"]
 
 N_SHOWN = 100
 ISSUE_COLUMNS = ("row", "column", "severity", "code", "message")
@@ -74,6 +79,7 @@ def ingest(job: Job, run: JobRun) -> str:
         storage.delete(out.name)
         raise
     run.log(f"{version.n_rows:,} rows are ready.")
+    inspect_new(version, job.created_by)
     return version.get_absolute_url()
 
 

@@ -2,7 +2,12 @@
 
 from django.urls import path
 
-from apps.datasets import picture_views, version_views, views
+from apps.datasets import (
+    findings_views,
+    picture_views,
+    version_views,
+    views,
+)
 
 app_name = "datasets"
 urlpatterns = [
@@ -20,6 +25,8 @@ urlpatterns = [
     path("versions/<uuid:version_id>/annotate/<int:row>/", picture_views.annotate, name="annotate"),
     path("versions/<uuid:version_id>/freeze/", picture_views.freeze, name="freeze"),
     path("versions/<uuid:version_id>/export/<slug:form>/", picture_views.export, name="export"),
+    path("versions/<uuid:version_id>/findings/", findings_views.findings, name="findings"),
+    path("versions/<uuid:version_id>/inspect/", findings_views.inspect, name="inspect"),
     path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
     path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
 ]

@@ -81,6 +81,7 @@ NEEDS_MORE = {
 NAMED = {
     "dataset_version": "api:dataset-version",
     "dataset": "api:dataset",
+    "reference": "api:dataset-version",
     "model": "api:model",
     "follows": "api:answer",
 }
