@@ -24,6 +24,7 @@ from apps.catalog.services import registry
 from apps.datasets import services, storage
 from apps.datasets.api_findings import FindingActions
 from apps.datasets.api_labels import LabelActions
+from apps.datasets.api_quarantine import QuarantineActions
 from apps.datasets.exports import csv_pieces
 from apps.datasets.jobs import ISSUE_COLUMNS
 from apps.datasets.models import Dataset, DatasetVersion
@@ -219,7 +220,7 @@ class DatasetViewSet(
 
 
 class DatasetVersionViewSet(
-    FindingActions, LabelActions,
+    FindingActions, QuarantineActions, LabelActions,
     ReadOnlyModelViewSet[DatasetVersion],
 ):  # fmt: skip
     """One file each, with its check and its quality."""
@@ -229,7 +230,8 @@ class DatasetVersionViewSet(
     actions_needed: ClassVar = {
         "GET": "datasets.view", "mapping": "datasets.upload", "freeze": "datasets.label",
         "export": "results.download", "save_boxes": "datasets.label",
-        "inspect": "datasets.upload",
+        "inspect": "datasets.upload", "quarantine": "datasets.upload",
+        "aside_file": "results.download",
     }  # fmt: skip
     filterset_fields: ClassVar = ["dataset", "state"]
 
@@ -299,5 +301,10 @@ urlpatterns = [
         "dataset-versions/<uuid:pk>/issues.csv",
         DatasetVersionViewSet.as_view({"get": "issues_file"}, basename="dataset-version"),
         name="dataset-version-issues-file",
+    ),
+    path(
+        "dataset-versions/<uuid:pk>/put-aside.csv",
+        DatasetVersionViewSet.as_view({"get": "aside_file"}, basename="dataset-version"),
+        name="dataset-version-aside-file",
     ),
 ]

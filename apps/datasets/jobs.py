@@ -16,6 +16,7 @@ from apps.datasets import storage
 from apps.datasets.exports import csv_pieces
 from apps.datasets.inspecting import inspect_new
 from apps.datasets.jobs_inspect import inspect
+from apps.datasets.jobs_quarantine import quarantine
 from apps.datasets.models import DatasetVersion, VersionState
 from apps.datasets.moments import moment
 from apps.datasets.services import open_media
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ml_core.errors import Issue
 
 # Handlers are looked for in this module alone.
-__all__ = ["ingest", "inspect"]
+__all__ = ["ingest", "inspect", "quarantine"]
 
 N_SHOWN = 100
 ISSUE_COLUMNS = ("row", "column", "severity", "code", "message")

@@ -5,6 +5,7 @@ from django.urls import path
 from apps.datasets import (
     findings_views,
     picture_views,
+    quarantine_views,
     version_views,
     views,
 )
@@ -27,6 +28,8 @@ urlpatterns = [
     path("versions/<uuid:version_id>/export/<slug:form>/", picture_views.export, name="export"),
     path("versions/<uuid:version_id>/findings/", findings_views.findings, name="findings"),
     path("versions/<uuid:version_id>/inspect/", findings_views.inspect, name="inspect"),
+    path("versions/<uuid:version_id>/keep-good/", quarantine_views.keep_good, name="keep_good"),
+    path("versions/<uuid:version_id>/put-aside.csv", quarantine_views.aside, name="aside"),
     path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
     path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
 ]

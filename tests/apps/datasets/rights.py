@@ -18,4 +18,14 @@ def _pictures(people):
     return version.id
 
 
-OBJECTS = {"api:dataset-version-boxes": _pictures, "api:dataset-version-export": _pictures}
+def _aside(people):
+    with storage.write("aside") as blob:
+        blob.write(b"row,reason\n")
+    return ready_version(people, aside_blob=blob.name, origin="quarantine").id
+
+
+OBJECTS = {
+    "api:dataset-version-boxes": _pictures,
+    "api:dataset-version-export": _pictures,
+    "api:dataset-version-aside-file": _aside,
+}

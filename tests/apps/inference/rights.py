@@ -52,11 +52,12 @@ OPEN = {
     "api:form": "csv",
     "api:row": 1,
 }
-# A file of issues is there only if there are any, pictures and boxes only in an archive.
+# A file of issues or of rows put aside is there only if there are any, pictures
+# and boxes only in an archive.
 # Only a solution of pictures and questions has a table of them.
 MAY_BE_MISSING = {
-    "datasets:issues", "datasets:picture", "datasets:annotate", "datasets:export",
+    "datasets:issues", "datasets:aside", "datasets:picture", "datasets:annotate", "datasets:export",
     "api:dataset-version-boxes", "api:dataset-version-export",
-    "inference:table", "inference:answers", "inference:answers_file", "api:tables",
-    "api:prediction-table",
+    "api:dataset-version-aside-file", "inference:table", "inference:answers",
+    "inference:answers_file", "api:tables", "api:prediction-table",
 }  # fmt: skip
