@@ -22,6 +22,7 @@ from apps.accounts.policies import require
 from apps.accounts.services import current_team
 from apps.catalog.services import registry
 from apps.datasets import services, storage
+from apps.datasets.api_compare import CompareActions
 from apps.datasets.api_findings import FindingActions
 from apps.datasets.api_labels import LabelActions
 from apps.datasets.api_quarantine import QuarantineActions
@@ -220,7 +221,7 @@ class DatasetViewSet(
 
 
 class DatasetVersionViewSet(
-    FindingActions, QuarantineActions, LabelActions,
+    FindingActions, QuarantineActions, CompareActions, LabelActions,
     ReadOnlyModelViewSet[DatasetVersion],
 ):  # fmt: skip
     """One file each, with its check and its quality."""
@@ -231,7 +232,7 @@ class DatasetVersionViewSet(
         "GET": "datasets.view", "mapping": "datasets.upload", "freeze": "datasets.label",
         "export": "results.download", "save_boxes": "datasets.label",
         "inspect": "datasets.upload", "quarantine": "datasets.upload",
-        "aside_file": "results.download",
+        "start_comparison": "datasets.upload", "aside_file": "results.download",
     }  # fmt: skip
     filterset_fields: ClassVar = ["dataset", "state"]
 

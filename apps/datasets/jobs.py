@@ -15,6 +15,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import storage
 from apps.datasets.exports import csv_pieces
 from apps.datasets.inspecting import inspect_new
+from apps.datasets.jobs_compare import compare_versions
 from apps.datasets.jobs_inspect import inspect
 from apps.datasets.jobs_quarantine import quarantine
 from apps.datasets.models import DatasetVersion, VersionState
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ml_core.errors import Issue
 
 # Handlers are looked for in this module alone.
-__all__ = ["ingest", "inspect", "quarantine"]
+__all__ = ["compare_versions", "ingest", "inspect", "quarantine"]
 
 N_SHOWN = 100
 ISSUE_COLUMNS = ("row", "column", "severity", "code", "message")

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.datasets import (
+    compare_views,
     findings_views,
     picture_views,
     quarantine_views,
@@ -30,6 +31,10 @@ urlpatterns = [
     path("versions/<uuid:version_id>/inspect/", findings_views.inspect, name="inspect"),
     path("versions/<uuid:version_id>/keep-good/", quarantine_views.keep_good, name="keep_good"),
     path("versions/<uuid:version_id>/put-aside.csv", quarantine_views.aside, name="aside"),
+    path("versions/<uuid:version_id>/compare/", compare_views.choose_old, name="choose_old"),
+    path(
+        "versions/<uuid:version_id>/compare/<uuid:other_id>/", compare_views.compare, name="compare"
+    ),
     path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
     path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
 ]

@@ -18,6 +18,10 @@ def _pictures(people):
     return version.id
 
 
+def _other(people):
+    return ready_version(people, name="Another").id
+
+
 def _aside(people):
     with storage.write("aside") as blob:
         blob.write(b"row,reason\n")
@@ -28,4 +32,6 @@ OBJECTS = {
     "api:dataset-version-boxes": _pictures,
     "api:dataset-version-export": _pictures,
     "api:dataset-version-aside-file": _aside,
+    "api:other": _other,
+    "datasets:other_id": _other,
 }

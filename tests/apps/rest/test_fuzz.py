@@ -41,7 +41,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 NOBODY = str(UUID(int=0))
-SAMPLE = {"id": NOBODY, "slug": "tiny", "row": "1", "form": "csv"}
+SAMPLE = {"id": NOBODY, "other": NOBODY, "slug": "tiny", "row": "1", "form": "csv"}
 BY_NAME = {address.name: address for address in ADDRESSES}
 BOUNDED = settings(
     max_examples=20, deadline=None, derandomize=True, database=None,
