@@ -23,6 +23,7 @@ from apps.accounts.services import current_team
 from apps.catalog.services import registry
 from apps.datasets import services, storage
 from apps.datasets.api_compare import CompareActions
+from apps.datasets.api_dvc import DvcExport, DvcImport
 from apps.datasets.api_findings import FindingActions
 from apps.datasets.api_labels import LabelActions
 from apps.datasets.api_quarantine import QuarantineActions
@@ -146,7 +147,7 @@ MAPPING = inline_serializer(
 
 
 class DatasetViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin,
+    DvcImport, mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin,
     GenericViewSet[Dataset],
 ):  # fmt: skip
     """Tables for solutions: upload, list, delete."""
@@ -221,7 +222,7 @@ class DatasetViewSet(
 
 
 class DatasetVersionViewSet(
-    FindingActions, QuarantineActions, CompareActions, LabelActions,
+    FindingActions, QuarantineActions, CompareActions, DvcExport, LabelActions,
     ReadOnlyModelViewSet[DatasetVersion],
 ):  # fmt: skip
     """One file each, with its check and its quality."""
@@ -233,6 +234,7 @@ class DatasetVersionViewSet(
         "export": "results.download", "save_boxes": "datasets.label",
         "inspect": "datasets.upload", "quarantine": "datasets.upload",
         "start_comparison": "datasets.upload", "aside_file": "results.download",
+        "dvc": "results.download",
     }  # fmt: skip
     filterset_fields: ClassVar = ["dataset", "state"]
 

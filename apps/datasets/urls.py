@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.datasets import (
     compare_views,
+    dvc_views,
     findings_views,
     picture_views,
     quarantine_views,
@@ -15,6 +16,7 @@ app_name = "datasets"
 urlpatterns = [
     path("", views.index, name="index"),
     path("upload/", views.upload, name="upload"),
+    path("import-dvc/", dvc_views.import_dvc, name="import_dvc"),
     path("<uuid:dataset_id>/", views.detail, name="detail"),
     path("<uuid:dataset_id>/upload/", views.upload_version, name="upload_version"),
     path("<uuid:dataset_id>/delete/", views.delete, name="delete"),
@@ -35,6 +37,7 @@ urlpatterns = [
     path(
         "versions/<uuid:version_id>/compare/<uuid:other_id>/", compare_views.compare, name="compare"
     ),
+    path("versions/<uuid:version_id>/dvc/", dvc_views.dvc, name="dvc"),
     path("versions/<uuid:version_id>/file/", version_views.file, name="file"),
     path("versions/<uuid:version_id>/delete/", version_views.delete, name="version_delete"),
 ]

@@ -70,17 +70,17 @@ def detail(request: UserRequest, dataset_id: uuid.UUID) -> HttpResponse:
 @csrf_exempt  # checked inside, once the upload has a handler: the check reads the form
 @allowed("datasets.upload")
 def upload(request: UserRequest) -> HttpResponse:
-    return _taking_files(request, lambda: _upload(request))
+    return taking_files(request, lambda: _upload(request))
 
 
 @csrf_exempt  # as above
 @allowed("datasets.upload")
 def upload_version(request: UserRequest, dataset_id: uuid.UUID) -> HttpResponse:
     dataset = _dataset(request, dataset_id, "datasets.upload")
-    return _taking_files(request, lambda: _upload(request, dataset))
+    return taking_files(request, lambda: _upload(request, dataset))
 
 
-def _taking_files(request: UserRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def taking_files(request: UserRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
     """Let the files of a form go straight into storage, and keep none that was refused."""
     handler = EncryptingUploadHandler(request)
     request.upload_handlers = [handler]
