@@ -23,12 +23,13 @@ from pydantic import ValidationError
 from ml_core.errors import AssayError, ConfigError, DataError
 from ml_core.features.view import MODES
 from ml_core.tracking.console import ConsoleRun
+from solutions import data_commands
 from solutions.gate import HeldOut, Rule, judge, measured
 from solutions.registry import AnySolution, Registry
 from solutions.tables import check_ending, check_rules, open_batch, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from solutions.api import TableBatch
 
@@ -211,6 +212,27 @@ def _rule(solution: AnySolution, args: argparse.Namespace) -> Rule:
     return Rule(known[name], args.least_gain or 0.0, args.must_be_sure, args.most_loss)
 
 
+def check_data(args: argparse.Namespace) -> int:
+    """Tell what well-formed rows hide: doubles, leaks, outliers, drift."""
+    schema = _solution(args).inputs()
+    is_usable = data_commands.check_data(schema, args.data, args.reference, args.rule, args.json)
+    return CORRECT if is_usable else WRONG
+
+
+def compare_data(args: argparse.Namespace) -> int:
+    """Tell what differs between two files."""
+    data_commands.compare_data(_solution(args).inputs(), args.old, args.new, args.json)
+    return CORRECT
+
+
+def keep_good(args: argparse.Namespace) -> int:
+    """Part the good rows of a file from the bad ones, and keep both."""
+    schema = _solution(args).inputs()
+    n_good, n_bad = data_commands.keep_good(schema, args.data, args.out, args.aside)
+    print(f"{n_good:,} rows are kept in {args.out}, {n_bad:,} are put aside in {args.aside}.")
+    return CORRECT
+
+
 def _registry(slug: str = "") -> Registry:
     """Find all solutions; `tests.<slug>_solution` counts when there is such a module."""
     allowed = [name.strip() for name in os.environ.get(ALLOWED, "").split(",") if name.strip()]
@@ -299,8 +321,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     listed = commands.add_parser("list", help="name the solutions")
     listed.set_defaults(command=list_solutions)
-    for function in (check, train, evaluate, predict, features, gate, mlflow):
-        command = commands.add_parser(function.__name__, help=(function.__doc__ or "").rstrip("."))
+    verbs = (
+        check, train, evaluate, predict, features, gate, mlflow, check_data, compare_data, keep_good,
+    )  # fmt: skip
+    for function in verbs:
+        name = function.__name__.replace("_", "-")
+        command = commands.add_parser(name, help=(function.__doc__ or "").rstrip("."))
         command.set_defaults(command=function)
         command.add_argument("slug", help="name of the solution, as `list` shows it")
     _train_arguments(commands.choices["train"])
@@ -309,6 +335,7 @@ def _parser() -> argparse.ArgumentParser:
     _features_arguments(commands.choices["features"])
     _gate_arguments(commands.choices["gate"])
     _mlflow_arguments(commands.choices["mlflow"])
+    _data_arguments(commands.choices)
     return parser
 
 
@@ -321,6 +348,20 @@ def _train_arguments(command: argparse.ArgumentParser) -> None:
         "--checkpoints", type=Path, metavar="FOLDER",
         help="keep the state here after each epoch, and go on from what is there",
     )  # fmt: skip
+
+
+def _data_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
+    look, compare, part = (commands[name] for name in ("check-data", "compare-data", "keep-good"))
+    for command in (look, part):
+        command.add_argument("--data", type=Path, required=True, help="file to look at")
+    look.add_argument("--reference", type=Path, help="file whose distributions are expected")
+    look.add_argument("--rule", action="append", default=[], metavar='"A among B"')
+    compare.add_argument("--old", type=Path, required=True)
+    compare.add_argument("--new", type=Path, required=True)
+    for command in (look, compare):
+        command.add_argument("--json", type=Path, help="file for all that was found")
+    part.add_argument("--out", type=Path, required=True, help="new .parquet of the good rows")
+    part.add_argument("--aside", type=Path, required=True, help="new .csv of the bad rows")
 
 
 def _scoring_arguments(command: argparse.ArgumentParser) -> None:

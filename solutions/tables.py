@@ -141,6 +141,12 @@ def _read_one(
     return pl.read_parquet(out)
 
 
+def safe_text(cell: object) -> object:
+    """Return a cell that no spreadsheet runs as a formula."""
+    risky = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if risky else cell
+
+
 def _safe_for_sheets(frame: Frame) -> Frame:
     """Put an apostrophe before text that a spreadsheet would run as a formula."""
     text = pl.selectors.string()

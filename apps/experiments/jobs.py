@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -31,6 +32,8 @@ from ml_core.tracking.events import relay
 from ml_core.train.launch import spawn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from apps.datasets.models import DatasetVersion
     from apps.jobs.models import Job
     from apps.jobs.progress import JobRun
@@ -94,16 +97,19 @@ def rehearsed(training: TrainingRun, run: Run) -> Iterator[dict[str, Any]]:
     `training` need not be kept. Raises: as `work`.
     """
     budget = Budget(training.budget_s)
-    with _private_folder(str(training.pk)) as folder:
-        with budget:
-            found = spawn(
-                CHILD,
-                _payload(training, folder, run),
-                on_event=relay(run),
-                cancelled=lambda: budget.is_spent() or run.cancelled(),
-                seed=training.seed,
-            )
-        yield found
+    try:
+        with attempts.folders(str(training.pk)) as folders:
+            with budget:
+                found = spawn(
+                    CHILD,
+                    _payload(training, folders.work, run),
+                    on_event=relay(run),
+                    cancelled=lambda: budget.is_spent() or run.cancelled(),
+                    seed=training.seed,
+                )
+            yield found
+    finally:
+        attempts.clear(str(training.pk))
 
 
 def frame_of(training: TrainingRun) -> Frame:
