@@ -10,20 +10,23 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ml_core.typing import FloatArray
+    from ml_core.typing import FloatArray, IntArray
 
 WINDOW = 32  # batches of a size that are remembered: old ones say nothing of a device of now
 SETTLED = 16  # from here on the curve is drawn anew at each eighth batch only
+FAITH = 8.0  # batches' worth of trust in the line that is drawn through all sizes
 UNSEEN_SHARE = 0.5  # of a batch's time grows with its rows, until a second size was seen
-HIGH = 0.95  # quantile that `high` tells
+# Quantiles: what the device itself needs, whatever else ran; what it takes; what it may take.
+QUICK, HIGH = 0.2, 0.95
 
 
 class Latencies:
     """Seconds by size of batch, learnt as batches end.
 
-    What was measured is smoothed so that more rows never take less time; between sizes that were
-    seen a line is drawn, and beyond the largest one it goes on. Nothing is known before the first
-    batch: `typical` and `high` are then 0, so that nobody is refused for a guess.
+    A device that others use too errs by as much as it measures. So what was measured is smoothed
+    so that more rows never take less time, and drawn towards a line through all sizes, the more
+    the fewer batches of a size were seen. Nothing is known before the first batch: `typical` and
+    `high` are then 0, so that nobody is refused for a guess.
     Source: pool-adjacent-violators, Ayer et al., Ann. Math. Statist. 26 (1955) 641.
     """
 
@@ -34,6 +37,7 @@ class Latencies:
     def forget(self) -> None:
         """Begin anew, as for another model or device."""
         self.largest = 0
+        self.quick: FloatArray = np.zeros(self.most + 1)
         self.typical: FloatArray = np.zeros(self.most + 1)
         self.high: FloatArray = np.zeros(self.most + 1)
         self._seen: dict[int, deque[float]] = {}
@@ -59,24 +63,40 @@ class Latencies:
             self._draw()
 
     def _draw(self) -> None:
-        sizes = sorted(self._seen)
-        weights = [len(self._seen[size]) for size in sizes]
-        for name, quantile in (("typical", 0.5), ("high", HIGH)):
-            heights = [_quantile(self._seen[size], quantile) for size in sizes]
-            setattr(self, name, self._curve(sizes, rising(heights, weights)))
+        sizes = np.array(sorted(self._seen))
+        counts = np.array([len(self._seen[size]) for size in sizes], dtype=float)
+        for name, quantile in (("quick", QUICK), ("typical", 0.5), ("high", HIGH)):
+            seconds = np.array([_quantile(self._seen[size], quantile) for size in sizes])
+            setattr(self, name, self._curve(sizes, seconds, counts))
         self.high = np.maximum(self.high, self.typical)
 
-    def _curve(self, sizes: Sequence[int], seconds: Sequence[float]) -> FloatArray:
-        """Return seconds for 0 to `most` rows. Shapes: (k,), (k,) -> (most + 1,)."""
-        places = np.arange(self.most + 1)
-        curve = np.interp(places, sizes, seconds)
-        last, height = sizes[-1], seconds[-1]
-        slope = UNSEEN_SHARE * height / last
-        if len(sizes) > 1:
-            slope = (height - seconds[0]) / (last - sizes[0])
-        beyond = places > last
-        curve[beyond] = height + slope * (places[beyond] - last)
-        return curve
+    def _curve(self, sizes: IntArray, seconds: FloatArray, counts: FloatArray) -> FloatArray:
+        """Return seconds for 0 to `most` rows. Shapes: (k,), (k,), (k,) -> (most + 1,).
+
+        The more often a size was seen, the more its own figure counts beside the line's.
+        """
+        fixed, each = line(sizes, seconds, counts)
+        curve = fixed + each * np.arange(self.most + 1)
+        smooth = np.array(rising(seconds.tolist(), counts.tolist()))
+        curve[sizes] += (smooth - curve[sizes]) * counts / (counts + FAITH)
+        raised: FloatArray = np.maximum.accumulate(curve)
+        return raised
+
+
+def line(sizes: IntArray, seconds: FloatArray, counts: FloatArray) -> tuple[float, float]:
+    """Return the seconds of a batch and of each row that come nearest, neither below zero.
+
+    Least squares of relative errors: a slow device errs by more. Shapes: (k,), (k,), (k,).
+    """
+    if len(sizes) == 1:
+        each = UNSEEN_SHARE * seconds[0] / sizes[0]
+        return float(seconds[0] - each * sizes[0]), float(each)
+    weights = counts / np.maximum(seconds, 1e-9) ** 2
+    n, t = np.average(sizes, weights=weights), np.average(seconds, weights=weights)
+    spread = np.average((sizes - n) ** 2, weights=weights)
+    each = max(0.0, float(np.average((sizes - n) * (seconds - t), weights=weights) / spread))
+    fixed = float(t - each * n)
+    return (fixed, each) if fixed >= 0 else (0.0, float(t / n))
 
 
 def rising(values: Sequence[float], weights: Sequence[float]) -> list[float]:

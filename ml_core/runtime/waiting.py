@@ -24,6 +24,7 @@ I = TypeVar("I")  # noqa: E741  what goes in
 O = TypeVar("O")  # noqa: E741  what comes out
 
 LONGEST_BATCH = 4096
+NEARLY = 0.9  # of the best rate: only sizes that are clearly worse are left out
 TRY_EVERY = 64  # batches, before a larger size than seems good is tried; doubles when it is not
 
 
@@ -112,17 +113,19 @@ class Waiting(Generic[I, O]):
     def _best_size(self) -> int:
         """Return the size that answers most requests a second within the budget.
 
-        Sizes up to twice the largest one that was seen are thought of. Where not even one row
-        fits, the budget is what one row takes: the sizes that cost no more.
+        Of sizes that are about as good it is the largest, which clears a queue the soonest. Sizes
+        up to twice the largest one that was seen are thought of. Where not even one row fits, the
+        budget is what one row takes: the sizes that cost no more.
         """
         known = self.latencies
         most = min(self.limits.max_batch_size, max(1, 2 * known.largest))
-        typical, high = known.typical[1 : most + 1], known.high[1 : most + 1]
-        if not known.largest or typical[0] <= 0:
+        quick, typical = known.quick[1 : most + 1], known.typical[1 : most + 1]
+        if not known.largest or quick[0] <= 0:
             return most
-        budget = max(self.limits.latency_budget_ms / 1000, float(high[0]))
-        rate = np.where(high <= budget, np.arange(1, most + 1) / typical, 0.0)
-        return int(np.argmax(rate)) + 1
+        budget = max(self.limits.latency_budget_ms / 1000, float(typical[0]))
+        rate = np.where(typical <= budget, np.arange(1, most + 1) / quick, 0.0)
+        # Large batches come after the device was held up, and look slower for it than they are.
+        return int(np.flatnonzero(rate >= NEARLY * rate.max())[-1]) + 1
 
     def take(self, now: float) -> tuple[list[Request[I, O]], list[Request[I, O]]]:
         """Return the next batch, and those before it that can no longer be in time.
