@@ -113,6 +113,10 @@ class MLflowRun:
             word.is_done.wait(ARTIFACT_S)
             self._complain()
 
+    def checkpoint(self, name: str) -> Path | None:
+        """Return the run's own place: a checkpoint is no result."""
+        return self._run.checkpoint(name)
+
     def cancelled(self) -> bool:
         """Tell whether somebody asked to stop."""
         return self._run.cancelled()
