@@ -40,7 +40,7 @@ def test_check_runs_the_kit_and_counts(capsys):
 
     out = capsys.readouterr().out
     assert "ok    light_import" in out
-    assert "24 of 24 checks passed." in out
+    assert "25 of 25 checks passed." in out
 
 
 def test_a_bundle_is_written_whole(bundle):
