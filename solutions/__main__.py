@@ -14,6 +14,7 @@ import shutil
 import sys
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,6 +231,31 @@ def keep_good(args: argparse.Namespace) -> int:
     schema = _solution(args).inputs()
     n_good, n_bad = data_commands.keep_good(schema, args.data, args.out, args.aside)
     print(f"{n_good:,} rows are kept in {args.out}, {n_bad:,} are put aside in {args.aside}.")
+
+
+def graph(args: argparse.Namespace) -> int:
+    """Measure the networks of a bundle: who runs them, how fast, and that nothing changes."""
+    from ml_core.runtime.levels import measure_levels  # noqa: PLC0415  heavy
+
+    files = sorted(args.bundle.rglob("*.onnx"))
+    if not files or min(args.batch) < 1:
+        message = (
+            "There must be a bundle with an ONNX file, and batches of 1 or more. "
+            f"Got {len(files)} in {args.bundle}, and {args.batch}. Name others."
+        )
+        raise ConfigError(message)
+    rows = []
+    for file in files:
+        for one in measure_levels(file, args.batch, threads=args.threads):
+            row = {"file": file.name, **asdict(one), "speedup": one.speedup}
+            rows.append(row | {"rows_per_s": one.rows_per_s})
+            print(
+                f"{file.name:<20}batch {one.batch:<4}{one.optimised_ms:9.2f} ms"
+                f"{one.rows_per_s:11,.0f} rows/s{one.speedup:7.2f}x of the plain graph, "
+                f"{one.difference:.1e} apart, {one.provider}"
+            )
+    if args.json is not None:
+        args.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return CORRECT
 
 
@@ -329,6 +355,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=(function.__doc__ or "").rstrip("."))
         command.set_defaults(command=function)
         command.add_argument("slug", help="name of the solution, as `list` shows it")
+    _graph_arguments(commands.add_parser("graph", help=(graph.__doc__ or "").rstrip(".")))
     _train_arguments(commands.choices["train"])
     _evaluate_arguments(commands.choices["evaluate"])
     _predict_arguments(commands.choices["predict"])
@@ -405,6 +432,14 @@ def _gate_arguments(command: argparse.ArgumentParser) -> None:
 def _mlflow_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
     command.add_argument("--out", type=Path, required=True, help="new folder for the model")
+
+
+def _graph_arguments(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(command=graph)
+    command.add_argument("bundle", type=Path, help="folder that train wrote")
+    command.add_argument("--batch", type=int, nargs="+", default=[1, 16], help="sizes of batch")
+    command.add_argument("--threads", type=int, help="cores that it may take; all by default")
+    command.add_argument("--json", type=Path, help="file for the figures")
 
 
 if __name__ == "__main__":

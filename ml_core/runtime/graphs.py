@@ -13,19 +13,19 @@ from __future__ import annotations
 
 import copy
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from ml_core.device import Device, resolve
 from ml_core.errors import AssayError, DeviceError
+from ml_core.runtime.agreement import difference, taken_s
 from ml_core.runtime.graph_cache import cached_onnx
 from ml_core.runtime.session import Session
 
@@ -217,7 +217,7 @@ def _measured(
         if made is not None:
             found[name] = _compared(name, made, prepare_s, batch, wanted, atol)
     able = {n: m.run for n, (m, _, _) in built.items() if m is not None and not found[n].problem}
-    took = _timed(able, batch, repeats)
+    took = taken_s({name: partial(run, batch) for name, run in able.items()}, repeats)
     for name, seconds in took.items():
         one = found[name]
         found[name] = Measured(
@@ -255,31 +255,6 @@ def _compared(
         name, _n(batch), difference=apart, prepare_s=prepare_s, provider=made.provider,
         problem=problem,
     )  # fmt: skip
-
-
-def difference(wanted: Sequence[NDArray[Any]], got: Sequence[NDArray[Any]]) -> float:
-    """Return the largest difference over all outputs; infinite if shapes or numbers fail.
-
-    An output whose largest value is above 1 is measured in units of that.
-    """
-    if [value.shape for value in wanted] != [value.shape for value in got]:
-        return float("inf")
-    worst = 0.0
-    for a, b in zip(wanted, got, strict=True):
-        scale = max(1.0, float(np.max(np.abs(a), initial=0.0)))
-        apart = float(np.max(np.abs(a.astype(np.float64) - b), initial=0.0)) / scale
-        worst = max(worst, apart) if np.isfinite(apart) else float("inf")
-    return worst
-
-
-def _timed(runs: Mapping[str, Run], batch: Tensors, repeats: int) -> dict[str, float]:
-    took: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            run(batch)
-            took[name].append(time.perf_counter() - began)
-    return {name: statistics.median(seconds) for name, seconds in took.items()}
 
 
 def _torch(module: Callable[..., Any], device: str) -> Run:

@@ -31,7 +31,10 @@ ERRORS: tuple[type[Exception], ...] = (
     state.RuntimeException,
     ValueError,
 )
-DTYPES = {"float": np.float32, "double": np.float64, "int64": np.int64, "bool": np.bool_}
+DTYPES = {
+    "float": np.float32, "float16": np.float16, "double": np.float64, "bool": np.bool_,
+    "int64": np.int64, "int32": np.int32, "int8": np.int8, "uint8": np.uint8,
+}  # fmt: skip
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 TENSORRT = "TensorrtExecutionProvider"
 Level = Literal["none", "basic", "extended", "all"]
@@ -85,6 +88,7 @@ class Session:
                 raise DeviceError(message)
             self.device = "cpu"
         self.inputs = {node.name: list(node.shape) for node in self._session.get_inputs()}
+        self.dtypes = {node.name: _dtype(node) for node in self._session.get_inputs()}
         self.outputs = tuple(node.name for node in self._session.get_outputs())
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -137,8 +141,11 @@ def _open_kept(
 
 
 def _no_rows(node: ort.NodeArg) -> NDArray[Any]:
-    dtype = DTYPES[node.type.removeprefix("tensor(").removesuffix(")")]
-    return np.empty([axis if isinstance(axis, int) else 0 for axis in node.shape], dtype)
+    return np.empty([axis if isinstance(axis, int) else 0 for axis in node.shape], _dtype(node))
+
+
+def _dtype(node: ort.NodeArg) -> Any:
+    return DTYPES[node.type.removeprefix("tensor(").removesuffix(")")]
 
 
 def _open(path: Path, options: ort.SessionOptions, providers: list[str]) -> ort.InferenceSession:

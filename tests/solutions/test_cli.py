@@ -217,6 +217,24 @@ def test_a_damaged_bundle_is_a_failure(tmp_path, capsys):
     assert "Train again" in capsys.readouterr().err
 
 
+def test_the_networks_of_a_bundle_are_measured(bundle, tmp_path, capsys):
+    out = tmp_path / "graph.json"
+    words = ["graph", str(bundle), "--batch", "1", "8", "--threads", "1", "--json", str(out)]
+
+    assert main(words) == 0
+
+    rows = json.loads(out.read_text("utf-8"))
+    assert [(row["file"], row["batch"]) for row in rows] == [("model.onnx", 1), ("model.onnx", 8)]
+    assert all(row["difference"] < 1e-5 for row in rows)
+    assert "CPUExecutionProvider" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("batch", ["0", "4"])
+def test_a_bundle_without_a_network_cannot_be_measured(batch, tmp_path, capsys):
+    assert main(["graph", str(tmp_path), "--batch", batch]) == 2
+    assert "ONNX file" in capsys.readouterr().err
+
+
 def test_it_runs_as_a_module():
     root = Path(__file__).parents[2]
 

@@ -9,8 +9,10 @@ import torch
 from ml_core.device import has_cuda
 from ml_core.errors import DeviceError
 from ml_core.runtime import graphs
+from ml_core.runtime.agreement import difference
 from ml_core.runtime.graph_cache import cached_onnx, key_of_module
-from ml_core.runtime.graphs import Source, difference, measure_forms
+from ml_core.runtime.graphs import Source, measure_forms
+from ml_core.runtime.levels import measure_levels
 from ml_core.runtime.session import Session
 
 
@@ -144,6 +146,19 @@ def test_an_optimised_graph_is_kept_and_a_damaged_one_is_made_again(tmp_path):
     assert len(sizes[0]) == 1
     for answer in answers:
         np.testing.assert_allclose(answer, plain["odds"], atol=1e-6)
+
+
+def test_an_optimised_file_says_what_it_said_before(tmp_path):
+    path = cached_onnx(Picture(), batch(), ("odds",), tmp_path)
+
+    found = measure_levels(path, [1, 3], device="cpu", threads=1, repeats=2)
+
+    assert [one.batch for one in found] == [1, 3]
+    for one in found:
+        assert one.difference < 1e-6
+        assert one.provider == "CPUExecutionProvider"
+        assert one.speedup == pytest.approx(one.plain_ms / one.optimised_ms)
+        assert one.rows_per_s > 0
 
 
 @pytest.mark.skipif(has_cuda(), reason="there is a CUDA device here")
