@@ -69,6 +69,11 @@ class Served:
         self.limits = replace(limits, max_batch_size=1) if one_by_one else limits
         self.batcher: Batcher[Asked, Said] = Batcher(self._answer, self.limits, turns=turns)
 
+    @property
+    def provider(self) -> str:
+        """What really runs its network; empty where the predictor does not tell."""
+        return str(getattr(getattr(self.predictor, "session", None), "provider", ""))
+
     def _answer(self, asked: Sequence[Asked]) -> list[Said]:
         started = time.perf_counter()
         joined = None
@@ -144,6 +149,7 @@ class Serving:
             {
                 "model": wanted.pk,
                 "solution": served.solution.slug,
+                "provider": served.provider,
                 "max_batch_size": served.limits.max_batch_size,
                 "latency_budget_ms": served.limits.latency_budget_ms,
                 **asdict(served.batcher.figures()),

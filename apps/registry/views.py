@@ -18,6 +18,7 @@ from apps.registry import figures as side_by_side
 from apps.registry import listing, services, stages
 from apps.registry.forms import ModelFilter
 from apps.registry.models import ModelVersion, Stage
+from apps.registry.serving import serving
 from apps.registry.words import in_words
 from ml_core.errors import ModelError, NotAllowedError
 
@@ -90,6 +91,7 @@ def model(request: UserRequest, model_id: uuid.UUID) -> HttpResponse:
         "variants": listing.variants(found),
         "changes": found.changes.select_related("by", "other").order_by("-at"),
         "made": _made_with(request, found),
+        "serving": serving(found),
         **_moves(request, found),
     }
     return render(request, "registry/model.html", context)

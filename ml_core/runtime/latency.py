@@ -17,7 +17,7 @@ SETTLED = 16  # from here on the curve is drawn anew at each eighth batch only
 FAITH = 8.0  # batches' worth of trust in the line that is drawn through all sizes
 UNSEEN_SHARE = 0.5  # of a batch's time grows with its rows, until a second size was seen
 # Quantiles: what the device itself needs, whatever else ran; what it takes; what it may take.
-QUICK, HIGH = 0.2, 0.95
+QUICK, HIGH = 0.05, 0.95
 
 
 class Latencies:

@@ -274,6 +274,22 @@ def test_figures_of_each_model_are_told_to_prometheus(settings, models, people, 
     assert f"assay_model_budget_ms{labels} 100.0" in text
 
 
+def test_the_page_of_a_model_tells_how_it_is_served(models, settings, people, login, tmp_path):
+    model = trained_model(people, tmp_path)
+    browser = login(people.bob)
+
+    before = browser.get(model.get_absolute_url()).content.decode()
+    process.ask(Question(str(model.pk), ROW))
+    after = browser.get(model.get_absolute_url()).content.decode()
+    settings.ASSAY_MODELS_SOCKET = str(tmp_path / "nobody.sock")
+    alone = browser.get(model.get_absolute_url()).content.decode()
+
+    assert "Not in memory" in before
+    assert "of 100 ms" in after
+    assert "1, 0, 0" in after
+    assert "No process answers" in alone
+
+
 def test_limits_come_from_the_settings(settings):
     settings.ASSAY_MODELS_LIMITS = json.dumps(
         {"all": {"max_batch_size": 4}, "tiny": {"latency_budget_ms": 20}}
