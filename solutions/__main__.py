@@ -13,18 +13,21 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack, contextmanager
-from datetime import date
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import ValidationError
 
+from ml_core.compress.gate import require_one, table
 from ml_core.errors import AssayError, ConfigError, DataError
 from ml_core.features.view import MODES
 from ml_core.tracking.console import ConsoleRun
 from solutions import data_commands
+from solutions.bundle import read_card
+from solutions.compression import CompressOptions
 from solutions.gate import HeldOut, Rule, judge, measured
 from solutions.registry import AnySolution, Registry
 from solutions.tables import check_ending, check_rules, open_batch, write_table
@@ -32,7 +35,7 @@ from solutions.tables import check_ending, check_rules, open_batch, write_table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from solutions.api import TableBatch
+    from solutions.api import Options, TableBatch
 
 ALLOWED = "ASSAY_SOLUTIONS_ALLOWED"
 CORRECT, FAILED, WRONG, STOPPED = 0, 1, 2, 130
@@ -89,25 +92,52 @@ def check(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     """Learn from a file and write a bundle, whole or not at all."""
     solution = _solution(args)
-    options = _options(solution, args.set)
-    if args.out.exists():
-        message = f"The bundle must be a new folder. Got {args.out}. Name another, or remove it."
-        raise ConfigError(message)
+    options = _options(solution.options, args.set)
     with ConsoleRun(args.seed, checkpoints=args.checkpoints) as run, ExitStack() as stack:
+        draft = stack.enter_context(_draft(args.out))
         batch = stack.enter_context(_read(solution, args.data, run))
         split = solution.split(batch, options, args.seed)
         run.log(split.how)
-        draft = args.out.with_name(args.out.name + ".part")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        try:
-            trained = solution.train(split, options, run, draft)
-            draft.rename(args.out)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+        trained = solution.train(split, options, run, draft)
+        draft.rename(args.out)
     _print_figures(solution, trained.metrics)
     print(f"Bundle: {args.out}")
     return CORRECT
+
+
+def compress(args: argparse.Namespace) -> int:
+    """Make a smaller model of a bundle, with the data that it learnt from."""
+    solution = _solution(args)
+    chosen = _options(CompressOptions, args.set)
+    card = read_card(args.bundle)
+    # Cut as for the training, so that all is measured on rows that no learning has seen.
+    options, seed = solution.options.model_validate(card.get("options", {})), card.get("seed", 0)
+    with ConsoleRun(seed) as run, ExitStack() as stack:
+        draft = stack.enter_context(_draft(args.out))
+        batch = stack.enter_context(_read(solution, args.data, run))
+        split = solution.split(batch, options, seed)
+        run.log(split.how)
+        made = solution.compress(args.bundle, split, chosen, run, draft)
+        require_one(made.variants)
+        draft.rename(args.out)
+    print(table(made.variants))
+    print(f"Bundle of the form {made.chosen!r}: {args.out}")
+    return CORRECT
+
+
+@contextmanager
+def _draft(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out`, to be renamed to it when all is done."""
+    if out.exists():
+        message = f"The bundle must be a new folder. Got {out}. Name another, or remove it."
+        raise ConfigError(message)
+    draft = out.with_name(out.name + ".part")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -272,13 +302,13 @@ def _solution(args: argparse.Namespace) -> AnySolution:
     return _registry(args.slug)[args.slug]
 
 
-def _options(solution: AnySolution, choices: Sequence[str]) -> Any:
+def _options(kind: type[Options], choices: Sequence[str]) -> Any:
     values = dict(_choice(text) for text in choices)
     try:
-        return solution.options(**values)
+        return kind(**values)
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        known = ", ".join(solution.options.model_fields)
+        known = ", ".join(kind.model_fields)
         message = f"Options must fit the solution. Got {told}. Its options are: {known}."
         raise ConfigError(message) from error
 
@@ -348,7 +378,8 @@ def _parser() -> argparse.ArgumentParser:
     listed = commands.add_parser("list", help="name the solutions")
     listed.set_defaults(command=list_solutions)
     verbs = (
-        check, train, evaluate, predict, features, gate, mlflow, check_data, compare_data, keep_good,
+        check, train, compress, evaluate, predict, features, gate, mlflow, check_data,
+        compare_data, keep_good,
     )  # fmt: skip
     for function in verbs:
         name = function.__name__.replace("_", "-")
@@ -357,6 +388,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("slug", help="name of the solution, as `list` shows it")
     _graph_arguments(commands.add_parser("graph", help=(graph.__doc__ or "").rstrip(".")))
     _train_arguments(commands.choices["train"])
+    _compress_arguments(commands.choices["compress"])
     _evaluate_arguments(commands.choices["evaluate"])
     _predict_arguments(commands.choices["predict"])
     _features_arguments(commands.choices["features"])
@@ -389,6 +421,13 @@ def _data_arguments(commands: Mapping[str, argparse.ArgumentParser]) -> None:
         command.add_argument("--json", type=Path, help="file for all that was found")
     part.add_argument("--out", type=Path, required=True, help="new .parquet of the good rows")
     part.add_argument("--aside", type=Path, required=True, help="new .csv of the bad rows")
+
+
+def _compress_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--bundle", type=Path, required=True, help="folder that train wrote")
+    command.add_argument("--data", type=Path, required=True, help="what it was trained with")
+    command.add_argument("--out", type=Path, required=True, help="new folder for the bundle")
+    command.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE")
 
 
 def _scoring_arguments(command: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from ml_core.data.media import NO_MEDIA
+from ml_core.errors import ConfigError
 from ml_core.tracking.run import NullRun, Run
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ml_core.features.view import FeatureView
     from ml_core.typing import Frame
     from solutions.blocks import Report, Tone
+    from solutions.compression import Compressed, CompressOptions
 
 API_VERSION = 1
 Device = Literal["auto", "cpu", "cuda"]
@@ -181,6 +183,9 @@ class Solution(ABC, Generic[O]):
     # What `label` may say where that is a verdict of few words, and how good each is. Where the
     # truth is a flag or boxes, "good" stands for 0 or none of them, and "bad" for 1.
     verdicts: ClassVar[Mapping[str, Tone]] = {}
+    # Steps by which its models can be made smaller, of `solutions.compression.STEPS`; none: the
+    # product does not offer it.
+    compressions: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -254,6 +259,18 @@ class Solution(ABC, Generic[O]):
         `settings` are those under which they were scored, as `Predictor.predict` takes them.
         """
         return {}
+
+    def compress(
+        self, bundle: Path, data: Split, options: CompressOptions, run: Run, out: Path
+    ) -> Compressed:
+        """Make a smaller model of a bundle, and write it into the empty folder `out`.
+
+        `data` is cut as for the training of the bundle, so that all forms are measured on rows
+        that no learning has seen.
+        Raises: ConfigError: if the solution does not offer it.
+        """
+        message = f"{self.title} must offer to make its models smaller. It does not. Use the model."
+        raise ConfigError(message)
 
     def schedules(self) -> tuple[Schedule, ...]:
         """Suggest when to train again, the best first; nothing unless the solution knows."""

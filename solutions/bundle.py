@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 LICENCE = "AGPL-3.0-or-later; the weights may be used like the data that they were learnt from."
 CARD, PREPARATION = "card.json", "preprocess.json"
+NETWORK, EIGHT_BITS, WEIGHTS = "model.onnx", "model.int8.onnx", "weights.safetensors"
 
 
 class Preparation(BaseModel):
-    """Everything about scoring that is no weight, as plain JSON; a solution adds its fields."""
+    """Everything about scoring that is no weight, as plain JSON; a solution adds its fields.
+
+    `network` is the file that answers; a compressed model may have a smaller one beside the full.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str = NETWORK
 
     def save(self, bundle: Path) -> None:
         """Write into a bundle folder."""
@@ -70,4 +76,24 @@ def write_card(  # noqa: PLR0913  each is one part of the card
         "seed": seed,
         **more,
     }
+    save_card(out, card)
+
+
+def save_card(out: Path, card: Mapping[str, Any]) -> None:
+    """Write the card of a bundle."""
     (out / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1), "utf-8")
+
+
+def read_card(bundle: Path) -> dict[str, Any]:
+    """Read the card of a bundle. Raises: ModelError: if it is damaged or missing."""
+    try:
+        card = json.loads((bundle / CARD).read_text("utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError("no object")
+    except (OSError, ValueError) as error:
+        message = (
+            f"A bundle must hold a whole {CARD}. Got none that can be read. "
+            "Train again, or restore the bundle from a backup."
+        )
+        raise ModelError(message) from error
+    return card

@@ -115,7 +115,7 @@ def distil(  # noqa: PLR0913  who teaches whom, what, by which losses, and how
 
     Raises: ConfigError: if a tap names no layer, or one without maps. Others: as `fit`.
     """
-    teacher.eval().requires_grad_(requires_grad=False)
+    teacher.eval()
     compare = soft or (lambda ours, theirs: logits_loss(ours, theirs, weights.temperature))
     pupil = _Pupil(student, _projections(teacher, student, next(iter(batches(0))), answer, taps))
 

@@ -42,10 +42,25 @@ NAMES: Mapping[str, str] = {
 class Recipe(Protocol):
     """What the pipeline must be told of a network: how it learns, is written, and is measured."""
 
-    examples: Mapping[str, Tensor]
-    outputs: Sequence[str]
-    higher_is_better: bool
-    n_in_float: int  # convolutions that post-training quantisation leaves alone
+    @property
+    def examples(self) -> Mapping[str, Tensor]:
+        """Some rows of input by the names of the arguments of `forward`, two or more."""
+        ...
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The names of what the network tells."""
+        ...
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Say which way the metric goes."""
+        ...
+
+    @property
+    def n_in_float(self) -> int:
+        """How many first convolutions are left alone by quantisation after training."""
+        ...
 
     def free(self, network: nn.Module) -> Collection[nn.Module]:
         """Return the layers that may lose channels."""

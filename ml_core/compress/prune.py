@@ -8,6 +8,7 @@ must lose the same channels is worked out by Torch-Pruning (Fang et al., "DepGra
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -113,12 +114,14 @@ def _pruner(
     open_layers = set(free)
     kept = [m for m in module.modules() if isinstance(m, LAYERS) and m not in open_layers]
     least = min(_width(layer) for layer in open_layers)
-    return tp.pruner.MetaPruner(
-        module, {name: tensor[:2] for name, tensor in examples.items()},
-        forward_fn=lambda network, given: network(**given),
-        importance=tp.importance.MagnitudeImportance(p=1), pruning_ratio=share,
-        ignored_layers=kept, iterative_steps=rounds, round_to=8 if least >= 16 else None,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of parameters without a layer, which keep their size
+        return tp.pruner.MetaPruner(
+            module, {name: tensor[:2] for name, tensor in examples.items()},
+            forward_fn=lambda network, given: network(**given),
+            importance=tp.importance.MagnitudeImportance(p=1), pruning_ratio=share,
+            ignored_layers=kept, iterative_steps=rounds, round_to=8 if least >= 16 else None,
+        )  # fmt: skip
 
 
 def _width(layer: nn.Module) -> int:

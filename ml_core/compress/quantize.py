@@ -127,7 +127,7 @@ def prepare(
     require_same(before, told(made, examples))
     for layer in _rounding(made).values():
         layer.forget()
-    return made.requires_grad_(requires_grad=True)
+    return made
 
 
 def _take_cuts(module: nn.Module, examples: Mapping[str, Tensor]) -> dict[str, float]:

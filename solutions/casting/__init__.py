@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ml_core.tracking.run import Run
     from solutions.api import Options, Predictor
     from solutions.blocks import Report
+    from solutions.compression import Compressed, CompressOptions
 
 SAMPLE_PICTURES = 240  # few enough to learn from within minutes, enough to learn something
 
@@ -48,6 +49,7 @@ class CastingDefects(Solution[CastingOptions]):
     settings = CastingSettings
     ties = ()
     verdicts = VERDICTS
+    compressions = ("prune", "distil", "ptq", "qat")
 
     @property
     def options(self) -> type[CastingOptions]:
@@ -100,6 +102,14 @@ class CastingDefects(Solution[CastingOptions]):
         from solutions.casting.report import explain
 
         return explain(predictor, rows, batch, run, settings)
+
+    def compress(
+        self, bundle: Path, data: Split, options: CompressOptions, run: Run, out: Path
+    ) -> Compressed:
+        """Make the detector of a bundle smaller."""
+        from solutions.casting.compress import compress
+
+        return compress(self, bundle, data, options, run, out)
 
     def demo(self) -> Path:
         """Drawn castings with labelled defects."""

@@ -51,11 +51,11 @@ class Preparation(bundle.Preparation):
 class CastingPredictor:
     """A loaded bundle."""
 
-    def __init__(self, folder: Path, device: Device, file: str = "model.onnx") -> None:
+    def __init__(self, folder: Path, device: Device, file: str = "") -> None:
         prepared = Preparation.load(folder)
         self.classes, self.side = prepared.classes, prepared.side
         self.clean_share = prepared.clean_share
-        self.session = Session(folder / file, device, threads=2)
+        self.session = Session(folder / (file or prepared.network), device, threads=2)
         # Who draws what was found asks again for the picture that was just inspected.
         self._last: tuple[bytes, list[Defect]] = (b"", [])
 

@@ -15,7 +15,7 @@ from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
 from ml_core.train.loop import fit
 from solutions.api import Predictions, Trained
-from solutions.bundle import write_card
+from solutions.bundle import NETWORK, write_card
 from solutions.casting.card import PURPOSE, limits
 from solutions.casting.decoding import decode
 from solutions.casting.lesson import Lesson, changed, lesson_of
@@ -24,9 +24,10 @@ from solutions.casting.measures import average_precisions, by_class
 from solutions.casting.network import Detector, freeze, loss_of
 from solutions.casting.quantise import quantised
 from solutions.casting.scoring import CastingPredictor, Preparation
+from solutions.weights import save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 
     from ml_core.tracking.run import Run
     from ml_core.train.loop import History
+    from ml_core.train.options import FitOptions
     from solutions.api import Solution, Split, TableBatch
     from solutions.casting.options import CastingOptions
 
 MOST_CLASSES = 100
+OUTPUTS = ("boxes", "scores")
 N_LOOKED_AT = 200
 N_AT_ONCE = 16
 # Fewer steps leave a network unsure of all it sees.
@@ -58,13 +61,14 @@ def train(
     network = Detector(len(classes), options)
     network.to(memory_format=torch.channels_last)  # a third less time a step on processors
     freeze(network)
-    history = _fit(network, lesson, valid, options, run)
+    history = learn(network, lesson, valid, options, run)
     run.log(f"Best after epoch {history.best_epoch}; ended by {history.stopped}.")
     run.stage("exporting")
-    parity = _export(network, valid, out)
+    parity = export(network, valid, out / NETWORK)
+    save_weights(network, out)
     prepared = Preparation(classes=tuple(classes), side=side)
     prepared.save(out)
-    prepared = prepared.model_copy(update={"clean_share": _clean_share(out, data.valid)})
+    prepared = prepared.model_copy(update={"clean_share": clean_share(out, data.valid)})
     prepared.save(out)
     run.stage("measuring")
     metrics, variants = _measured(solution, data, out, lesson, options)
@@ -102,34 +106,56 @@ def _classes(batch: TableBatch) -> list[str]:
     return found
 
 
-def _fit(
+def learn(
     network: Detector, lesson: Lesson, valid: Lesson, options: CastingOptions, run: Run
 ) -> History:
-    per_epoch = -(-len(lesson) // options.batch)
+    """Learn from drawn boxes; keep the epoch that finds best."""
     loss_now = loss_of(network)
 
-    def batches(epoch: int) -> Iterator[dict[str, Tensor]]:
-        order = generator(run.seed, "batches", epoch).permutation(len(lesson))
-        for step in range(per_epoch):
-            rows = order[step * options.batch : (step + 1) * options.batch]
-            yield changed(lesson, rows, run.seed, (epoch, step))
-
     def step(module: Detector, batch: dict[str, Tensor]) -> Tensor:
-        pictures = batch["pictures"].contiguous(memory_format=torch.channels_last)
-        loss: Tensor = loss_now(module.raw(pictures), batch)[0].sum()
-        return loss / len(pictures)
+        loss: Tensor = loss_now(told(module, batch), batch)[0].sum()
+        return loss / len(batch["pictures"])
 
     def validate(module: Detector) -> dict[str, float]:
         return {"valid_map50": valid_map50(module, valid)}
 
-    fit_options = options.fit_options(
-        epochs=options.epochs or usual_epochs(per_epoch), lr=options.lr, minutes=options.minutes,
-        weight_decay=5e-4, warmup_fraction=0.02,
-    )  # fmt: skip
     return fit(
-        network, batches, step, run=run, options=fit_options, steps_per_epoch=per_epoch,
+        network, batches_of(lesson, options, run), step, run=run,
+        options=fit_options(lesson, options), steps_per_epoch=steps_of(lesson, options),
         validate=validate, monitor="valid_map50",
         checkpoint=run.checkpoint("network"), weigh=lambda batch: len(batch["pictures"]),
+    )  # fmt: skip
+
+
+def batches_of(
+    lesson: Lesson, options: CastingOptions, run: Run
+) -> Callable[[int], Iterator[dict[str, Tensor]]]:
+    """Give the pictures in another order each epoch, each changed at random."""
+
+    def batches(epoch: int) -> Iterator[dict[str, Tensor]]:
+        order = generator(run.seed, "batches", epoch).permutation(len(lesson))
+        for step in range(steps_of(lesson, options)):
+            rows = order[step * options.batch : (step + 1) * options.batch]
+            yield changed(lesson, rows, run.seed, (epoch, step))
+
+    return batches
+
+
+def told(module: Detector, batch: dict[str, Tensor]) -> dict[str, Any]:
+    """Return what a network says of a batch, in the form that losses want."""
+    return module.raw(batch["pictures"].contiguous(memory_format=torch.channels_last))
+
+
+def steps_of(lesson: Lesson, options: CastingOptions) -> int:
+    """Return the steps of an epoch."""
+    return -(-len(lesson) // options.batch)
+
+
+def fit_options(lesson: Lesson, options: CastingOptions) -> FitOptions:
+    """Return how to learn."""
+    return options.fit_options(
+        epochs=options.epochs or usual_epochs(steps_of(lesson, options)), lr=options.lr,
+        minutes=options.minutes, weight_decay=5e-4, warmup_fraction=0.02,
     )  # fmt: skip
 
 
@@ -154,7 +180,13 @@ def _names(kinds: NDArray[Any]) -> list[str]:
     return [str(int(kind)) for kind in kinds]
 
 
-def _clean_share(out: Path, valid: TableBatch) -> float:
+def examples_of(lesson: Lesson) -> dict[str, Tensor]:
+    """Return two pictures as the network takes them."""
+    rows = [0, len(lesson) - 1]
+    return {"pictures": torch.from_numpy(lesson.pixels[rows]).float() / 255}
+
+
+def clean_share(out: Path, valid: TableBatch) -> float:
     """Return the share of pictures without a defect among those that pass by the usual limits.
 
     One of each kind is counted in, so that few pictures promise little (Laplace's rule).
@@ -164,10 +196,10 @@ def _clean_share(out: Path, valid: TableBatch) -> float:
     return (int(is_clean.sum()) + 1) / (len(is_clean) + 2)
 
 
-def _export(network: Detector, lesson: Lesson, out: Path) -> float:
-    rows = [0, len(lesson) - 1]
-    examples = {"pictures": torch.from_numpy(lesson.pixels[rows]).float() / 255}
-    path = to_onnx(network, examples, out / "model.onnx", outputs=("boxes", "scores"))
+def export(network: Detector, lesson: Lesson, path: Path) -> float:
+    """Write a network as ONNX, and return how far the file is from it."""
+    examples = examples_of(lesson)
+    to_onnx(network, examples, path, outputs=OUTPUTS)
     return compare(network, path, examples, atol=1e-3)
 
 
@@ -180,7 +212,7 @@ def _measured(
         empty = {metric.name: 0.0 for metric in solution.metrics}
         return {**empty, **solution.evaluate(predictions, data.test)}
 
-    metrics = measure("model.onnx")
+    metrics = measure(NETWORK)
     if not options.int8:
         return metrics, []
     return metrics, quantised(out, lesson, metrics, measure)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ml_core.tracking.run import Run
     from solutions.api import Options, Predictor
     from solutions.blocks import Report
+    from solutions.compression import Compressed, CompressOptions
 
 SAMPLE_PICTURES = 1000  # fewer teach it to hear, and not to see
 METRICS = (
@@ -54,6 +55,7 @@ class VisualQuestions(Solution[VqaOptions]):
     metrics = METRICS
     settings = AnswerSettings
     ties = ()
+    compressions = ("low_rank", "prune", "distil", "ptq", "qat")
 
     @property
     def options(self) -> type[VqaOptions]:
@@ -112,6 +114,14 @@ class VisualQuestions(Solution[VqaOptions]):
         from solutions.vqa.report import explain
 
         return explain(predictor, rows, batch, run, settings)
+
+    def compress(
+        self, bundle: Path, data: Split, options: CompressOptions, run: Run, out: Path
+    ) -> Compressed:
+        """Make the network of a bundle smaller."""
+        from solutions.vqa.compress import compress
+
+        return compress(self, bundle, data, options, run, out)
 
     def demo(self) -> Path:
         """Drawn scenes with questions."""

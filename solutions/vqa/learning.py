@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ml_core.security.privacy import PrivateSteps
     from ml_core.tracking.run import Run
+    from ml_core.train.options import FitOptions
     from ml_core.typing import FloatArray
     from solutions.vqa.lesson import Lesson, Step
     from solutions.vqa.network import AnswerNetwork
@@ -38,13 +39,13 @@ def learn(
     """Learn from all questions of some pictures at once; keep the epoch that answers best."""
 
     def step(module: AnswerNetwork, batch: Step) -> Tensor:
-        return functional.cross_entropy(_answered(module, batch), batch.answers)
+        return functional.cross_entropy(answered(module, batch), batch.answers)
 
     def validate(module: AnswerNetwork) -> dict[str, float]:
         odds, truth = odds_of(module, valid)
         return {"valid_accuracy": float((odds.argmax(axis=1) == truth).mean())}
 
-    asked = options.fit_options(epochs=options.epochs, lr=options.lr, minutes=options.minutes)
+    asked = fit_options(options)
     if steps is not None:
         return fit(
             network, private_batches(lesson, steps, generator(run.seed, "questions")), loss_of_unit,
@@ -52,14 +53,14 @@ def learn(
             steps_per_epoch=steps.steps_per_epoch, privacy=steps,
         )  # fmt: skip
     return fit(
-        network, _by_picture(lesson, options, run), step,
+        network, by_picture(lesson, options, run), step,
         run=run, options=asked, validate=validate, monitor="valid_accuracy",
-        steps_per_epoch=-(-len(lesson.pictures) // options.pictures_per_step),
+        steps_per_epoch=steps_of(lesson, options),
         checkpoint=run.checkpoint("network"), weigh=lambda batch: len(batch.answers),
     )  # fmt: skip
 
 
-def _answered(network: AnswerNetwork, batch: Step) -> Tensor:
+def answered(network: AnswerNetwork, batch: Step) -> Tensor:
     """Return odds; each picture and each sound is taken in once, and tells all who ask once."""
     which, tones = {"picture": batch.seen}, None
     if network.ear is not None and len(batch.sounds):
@@ -69,7 +70,18 @@ def _answered(network: AnswerNetwork, batch: Step) -> Tensor:
     return network.over(cells, batch.words, tones, batch.heard, which)[0]
 
 
-def _by_picture(lesson: Lesson, options: VqaOptions, run: Run) -> Callable[[int], Iterator[Step]]:
+def steps_of(lesson: Lesson, options: VqaOptions) -> int:
+    """Return the steps of an epoch."""
+    return -(-len(lesson.pictures) // options.pictures_per_step)
+
+
+def fit_options(options: VqaOptions) -> FitOptions:
+    """Return how to learn."""
+    return options.fit_options(epochs=options.epochs, lr=options.lr, minutes=options.minutes)
+
+
+def by_picture(lesson: Lesson, options: VqaOptions, run: Run) -> Callable[[int], Iterator[Step]]:
+    """Give all questions of some pictures at a time, the pictures in another order each epoch."""
     order = np.argsort(lesson.picture, kind="stable")
     starts = np.searchsorted(lesson.picture[order], np.arange(len(lesson.pictures) + 1))
 
@@ -87,7 +99,7 @@ def odds_of(network: AnswerNetwork, lesson: Lesson) -> tuple[FloatArray, NDArray
     network.eval()
     with torch.no_grad():
         parts = [
-            _answered(network, lesson.of(rows)).double().numpy()
+            answered(network, lesson.of(rows)).double().numpy()
             for rows in np.array_split(np.arange(len(lesson)), max(1, len(lesson) // 512))
         ]
     return np.concatenate(parts), lesson.answers

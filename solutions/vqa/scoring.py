@@ -47,13 +47,13 @@ class Preparation(bundle.Preparation):
 class VqaPredictor:
     """A loaded bundle."""
 
-    def __init__(self, folder: Path, device: Device) -> None:
+    def __init__(self, folder: Path, device: Device, file: str = "") -> None:
         prepared = Preparation.load(folder)
         self.answers, self.words = prepared.answers, prepared.words
         self.temperature, self.side = prepared.temperature, prepared.side
         self.frames = prepared.frames
         self.reader = reader_of(prepared.reader, self.words, folder, device)
-        self.session = Session(folder / "model.onnx", device, threads=2)
+        self.session = Session(folder / (file or prepared.network), device, threads=2)
 
     def predict(
         self,

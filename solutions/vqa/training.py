@@ -15,6 +15,7 @@ from ml_core.runtime.parity import compare
 from ml_core.seed import seed_all
 from ml_core.tracking.run import stop_if_cancelled
 from solutions.api import Trained
+from solutions.bundle import NETWORK as NETWORK_FILE
 from solutions.bundle import write_card
 from solutions.privacy import privacy_of
 from solutions.vqa.blind import Blind, learn_blind
@@ -27,9 +28,12 @@ from solutions.vqa.private import NOT_COVERED, UNIT
 from solutions.vqa.reading import NETWORK, TOKENS, reader_of
 from solutions.vqa.scoring import Preparation
 from solutions.vqa.words import LENGTH, vocabulary
+from solutions.weights import save_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from ml_core.tracking.run import Run
     from solutions.api import Solution, Split, TableBatch
@@ -62,7 +66,8 @@ def train(
     empty = AnswerNetwork(len(words) + 2, len(answers), options, frames)
     blind = learn_blind(empty, lesson, valid, options, run)
     run.stage("exporting")
-    parity = max(parity, _export(network, lesson, out))
+    parity = max(parity, export(network, lesson, out / NETWORK_FILE))
+    save_weights(network, out)
     Preparation(
         answers=tuple(answers), words=tuple(words), temperature=divisor, frames=frames,
         side=options.image_size, reader=options.text_encoder,
@@ -103,18 +108,34 @@ def _write_minilm(out: Path) -> float:
     return compare(network, path, {"words": words})
 
 
-def _export(network: AnswerNetwork, lesson: Lesson, out: Path) -> float:
+def export(network: AnswerNetwork, lesson: Lesson, path: Path) -> float:
+    """Write a network as ONNX, and return how far the file is from it."""
+    examples = examples_of(network, lesson)
+    to_onnx(network, examples, path, outputs=outputs_of(network))
+    return compare(network, path, examples)
+
+
+def outputs_of(network: AnswerNetwork) -> list[str]:
+    """Name what a network tells."""
+    return ["odds", "looked"] + (["listened"] if network.ear is not None else [])
+
+
+def examples_of(network: AnswerNetwork, lesson: Lesson) -> dict[str, torch.Tensor]:
+    """Return up to eight questions as the network takes them, two at least."""
     rows = np.arange(min(8, len(lesson)))
-    rows = rows if len(rows) > 1 else np.zeros(2, dtype=np.int64)
+    return inputs_of(network, lesson, rows if len(rows) > 1 else np.zeros(2, dtype=np.int64))
+
+
+def inputs_of(
+    network: AnswerNetwork, lesson: Lesson, rows: NDArray[np.int64]
+) -> dict[str, torch.Tensor]:
+    """Return some questions as the network takes them."""
     some = lesson.of(rows)
     examples = {"picture": some.pictures[some.seen], "words": lesson.words(rows)}
-    outputs = ["odds", "looked"]
     if network.ear is not None:
         sounds = lesson.sounds[np.maximum(lesson.sound[rows], 0)]
         examples |= {"sound": torch.from_numpy(sounds), "heard": some.heard}
-        outputs.append("listened")
-    path = to_onnx(network, examples, out / "model.onnx", outputs=outputs)
-    return compare(network, path, examples)
+    return examples
 
 
 def _measured(

@@ -78,6 +78,7 @@ def test_a_student_learns_from_answers_alone_without_the_truth(learnt):
     _teach(learnt, student)
 
     assert before < 0.5
+    assert all(parameter.requires_grad for parameter in learnt.parameters())
     assert accuracy(student, x, y) > 0.8
 
 
