@@ -1,0 +1,1 @@
+"""What `python -m solutions` can do, a module for each kind of work."""
