@@ -111,7 +111,7 @@ def make_smaller(  # noqa: PLR0913  what of, by which recipe, and what is to com
     )  # fmt: skip
     with tempfile.TemporaryDirectory(dir=out.parent) as named:
         folder = Path(named)
-        made = compress(network, recipe, plan, folder, run)
+        made = compress(network, bundle / NETWORK, recipe, plan, folder, run)
         try:
             chosen = made.chosen(plan.goal)
         except GateError:
@@ -132,12 +132,13 @@ def _copy(bundle: Path, out: Path, folder: Path, made: Made, chosen: Variant) ->
     for path in bundle.iterdir():
         if path.name not in OWN:
             shutil.copyfile(path, out / path.name)
-    files = {one.name: one.file for one in made.variants}
+    files = {one.name: folder / one.file for one in made.variants}
+    files[ORIGINAL] = bundle / NETWORK
     if chosen.name not in QUANTISED:
-        shutil.copyfile(folder / chosen.file, out / NETWORK)
+        shutil.copyfile(files[chosen.name], out / NETWORK)
         return NETWORK
-    shutil.copyfile(folder / files[made.base], out / NETWORK)
-    shutil.copyfile(folder / chosen.file, out / EIGHT_BITS)
+    shutil.copyfile(files[made.base], out / NETWORK)
+    shutil.copyfile(files[chosen.name], out / EIGHT_BITS)
     return EIGHT_BITS
 
 

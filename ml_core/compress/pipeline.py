@@ -117,8 +117,12 @@ class Compressed:
         return smallest(self.variants) if goal == "size" else fastest(self.variants)
 
 
-def compress(network: nn.Module, recipe: Recipe, plan: Plan, out: Path, run: Run) -> Compressed:
+def compress(
+    network: nn.Module, file: Path, recipe: Recipe, plan: Plan, out: Path, run: Run
+) -> Compressed:
     """Make the forms that a plan asks for as files in `out`, and judge each by the gate.
+
+    `file` is the network as it answers now, and stays where it is.
 
     Pruning and low rank build on the original; distillation teaches what pruning left, also where
     it alone has lost too much; both quantisations build on the last form in float that passed. The
@@ -130,7 +134,7 @@ def compress(network: nn.Module, recipe: Recipe, plan: Plan, out: Path, run: Run
         message = f"At least one step must be chosen. Got none. Choose of {', '.join(STEPS)}."
         raise ConfigError(message)
     work = _Work(recipe, plan, out, run, original=network)
-    work.keep(ORIGINAL, network)
+    work.measure(ORIGINAL, network, file)
     if "low_rank" in plan.steps:
         work.low_rank()
     if {"prune", "distil"} & set(plan.steps):
@@ -212,7 +216,7 @@ class _Work:
         if step == "ptq":
             samples = ({n: t.numpy() for n, t in one.items()} for one in recipe.samples())
             post_training(self.paths[self.base], path, samples, n_in_float=recipe.n_in_float)
-            self._measure(name, network, path)
+            self.measure(name, network, path)
             return
         rounding = prepare(network, recipe.examples)
         calibrate(rounding, recipe.samples())
@@ -226,13 +230,13 @@ class _Work:
             )
             raise ModelError(message)
         self.run.log(f"The file is {agreement(rounding, path, recipe.examples):.2%} apart.")
-        self._measure(name, rounding, path, network)
+        self.measure(name, rounding, path, network)
 
     def keep(self, name: str, network: nn.Module) -> None:
         """Write and measure a form in float; one that passes is what the next builds on."""
         path = self.out / f"{name.replace(' ', '_')}.onnx"
         self.recipe.export(network, path)
-        self._measure(name, network, path)
+        self.measure(name, network, path)
         if self.gate.passes(self.measured[name].value):
             self.base = name
 
@@ -253,13 +257,13 @@ class _Work:
     def _float_base(self) -> nn.Module:
         return self.networks[self.base]
 
-    def _measure(
+    def measure(
         self, name: str, network: nn.Module, path: Path, counted: nn.Module | None = None
     ) -> None:
+        """Measure a form; `counted` is how large it is, where the network itself is wrapped."""
         stop_if_cancelled(self.run)
         found = self.recipe.measure(path)
         self.paths[name], self.measured[name], self.networks[name] = path, found, network
-        # Under rounding the layers are wrapped; there are as many of them.
         self.extents[name] = extent(counted or network, self.recipe.examples)
         lost = self.gate.loss(found.value)
         verdict = "within" if self.gate.passes(found.value) else "more than"

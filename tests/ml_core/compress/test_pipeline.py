@@ -15,10 +15,19 @@ ALL = ("prune", "distil", "ptq", "qat")
 
 
 @pytest.fixture(scope="module")
-def made(_learnt, tmp_path_factory):
+def file(_learnt, tmp_path_factory):
+    """The network as it answers now."""
+    path = tmp_path_factory.mktemp("now") / "model.onnx"
+    StripeRecipe().export(_learnt, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(_learnt, file, tmp_path_factory):
     torch.manual_seed(0)
     plan = Plan(ALL, allowed=3.0, seconds=10, share=0.5, rounds=1)
-    return compress(_learnt, StripeRecipe(), plan, tmp_path_factory.mktemp("made"), NullRun())
+    out = tmp_path_factory.mktemp("made")
+    return compress(_learnt, file, StripeRecipe(), plan, out, NullRun())
 
 
 def test_all_forms_are_measured_beside_the_original(made):
@@ -42,7 +51,7 @@ def test_the_smallest_that_passed_is_chosen(made):
     assert made.chosen("latency").latency_ms == min(one.latency_ms for one in passed)
 
 
-def test_nothing_that_lost_too_much_is_chosen(learnt, tmp_path):
+def test_nothing_that_lost_too_much_is_chosen(learnt, file, tmp_path):
     """The recipe forgets all at once; who builds on the pruned network is lost with it."""
 
     class Forgetful(StripeRecipe):
@@ -55,7 +64,7 @@ def test_nothing_that_lost_too_much_is_chosen(learnt, tmp_path):
 
     plan = Plan(("prune", "distil", "ptq", "qat"), allowed=1.0, seconds=1, share=0.5)
 
-    found = compress(learnt, Forgetful(), plan, tmp_path, NullRun())
+    found = compress(learnt, file, Forgetful(), plan, tmp_path, NullRun())
 
     assert found.base == "original"
     assert [one.passed for one in found.variants] == [True, False, False, True, False]
@@ -66,30 +75,30 @@ def test_nothing_that_lost_too_much_is_chosen(learnt, tmp_path):
         assert words in str(error.value)
 
 
-def test_thinner_matrices_are_kept_where_there_are_any(learnt, tmp_path):
+def test_thinner_matrices_are_kept_where_there_are_any(learnt, file, tmp_path):
     with torch.no_grad():
         weight = learnt.answer[0].weight
         weight.copy_(weight[:, :1] @ weight[:1])
     plan = Plan(("low_rank",), allowed=100.0, seconds=1)
 
-    found = compress(learnt, StripeRecipe(), plan, tmp_path, NullRun())
+    found = compress(learnt, file, StripeRecipe(), plan, tmp_path, NullRun())
 
     assert [one.name for one in found.variants] == ["original", "low rank"]
     assert found.variants[1].parameters < found.variants[0].parameters
 
 
-def test_a_plan_without_steps_is_refused(learnt, tmp_path):
+def test_a_plan_without_steps_is_refused(learnt, file, tmp_path):
     with pytest.raises(ConfigError, match="At least one step"):
-        compress(learnt, StripeRecipe(), Plan((), 1.0, 1), tmp_path, NullRun())
+        compress(learnt, file, StripeRecipe(), Plan((), 1.0, 1), tmp_path, NullRun())
 
 
-def test_it_stops_when_it_is_asked_to(learnt, tmp_path):
+def test_it_stops_when_it_is_asked_to(learnt, file, tmp_path):
     class Stopped(NullRun):
         def cancelled(self) -> bool:
             return True
 
     with pytest.raises(CancelledError):
-        compress(learnt, StripeRecipe(), Plan(ALL, 1.0, 1), tmp_path, Stopped())
+        compress(learnt, file, StripeRecipe(), Plan(ALL, 1.0, 1), tmp_path, Stopped())
 
 
 @pytest.mark.parametrize(

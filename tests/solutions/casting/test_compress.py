@@ -58,14 +58,14 @@ def test_a_detector_is_pruned_taught_and_learns_in_eight_bits(tmp_path):
     out.mkdir()
     solution.train(split, options, NullRun(), trained)
 
-    made = solution.compress(
-        trained, split, CompressOptions(minutes=0.02, allowed_loss=100), NullRun(), out
-    )
+    how = CompressOptions(minutes=0.02, allowed_loss=100, prune=False, ptq=False)
+
+    made = solution.compress(trained, split, how, NullRun(), out)
 
     by_name = {one.name: one for one in made.variants}
-    assert list(by_name) == ["original", "pruned", "distilled", "PTQ", "QAT"]
+    assert list(by_name) == ["original", "distilled", "QAT"]
     assert by_name["QAT"].size_mb < by_name["original"].size_mb / 3
-    assert by_name["pruned"].macs < by_name["original"].macs
+    assert by_name["distilled"].macs < by_name["original"].macs
     assert made.bundle == out
     assert solution.load(out, "cpu").predict(split.test).frame.height == len(split.test)
     graph = onnx.load(out / "model.int8.onnx").graph
