@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from ml_core.errors import AssayError, ConfigError, DataError
-from solutions.commands import data, learning, models
-from solutions.commands.voice import FAILED, STOPPED, WRONG, say, tell_issues
+from solutions import command_data, command_learning, command_models
+from solutions.command_voice import FAILED, STOPPED, WRONG, say, tell_issues
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m solutions", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (learning, models, data):
+    for module in (command_learning, command_models, command_data):
         module.add(commands)
     return parser
 

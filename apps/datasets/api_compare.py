@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from apps.datasets.api_findings import NONE, STATES, job_url
-from apps.datasets.compare_views import older_of
 from apps.datasets.comparing import start_comparison
+from apps.datasets.inspecting import peer_of
 from apps.datasets.models import Comparison
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class CompareActions:
     def _pair(self, other: str) -> tuple[DatasetVersion, DatasetVersion]:
         found: DatasetVersion = self.get_object()  # type: ignore[attr-defined]
         known = serializers.UUIDField().run_validation(other)
-        return found, older_of(found, known)
+        return found, peer_of(found, known)
 
 
 def _difference(comparison: Comparison | None, request: Request) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
-from apps.datasets.compare_views import older_of
 from apps.datasets.findings_views import newest_inspection
-from apps.datasets.inspecting import MOST_RULES, start_inspection
+from apps.datasets.inspecting import MOST_RULES, peer_of, start_inspection
 from apps.datasets.models import Comparison, Finding, WorkState
 from ml_core.data.inspection.finding import SEVERITIES
 
@@ -90,7 +89,7 @@ class FindingActions:
         form = InspectSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         given = form.validated_data
-        reference = older_of(version, given["reference"]) if given["reference"] else None
+        reference = peer_of(version, given["reference"]) if given["reference"] else None
         inspection = start_inspection(
             version=version, user=cast("User", request.user), reference=reference,
             rules=given["rules"],

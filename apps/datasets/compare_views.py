@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from apps.accounts.policies import UserRequest, allowed, can
@@ -14,7 +14,7 @@ from apps.datasets.compare_forms import CompareForm
 from apps.datasets.comparing import start_comparison
 from apps.datasets.errors import ConflictError
 from apps.datasets.findings_views import place_of
-from apps.datasets.inspecting import peers_of, usual_reference
+from apps.datasets.inspecting import peer_of, peers_of, usual_reference
 from apps.datasets.models import Comparison
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def compare(request: UserRequest, version_id: uuid.UUID, other_id: uuid.UUID) ->
     """What differs from an older version; a POST has it found out."""
     action = "datasets.upload" if request.method == "POST" else "datasets.view"
     found = version_for(request, version_id, action)
-    other = older_of(found, other_id)
+    other = peer_of(found, other_id)
     if request.method == "POST":
         try:
             start_comparison(new=found, old=other, user=request.user)
@@ -59,12 +59,6 @@ def compare(request: UserRequest, version_id: uuid.UUID, other_id: uuid.UUID) ->
     }
     is_fragment = request.headers.get("HX-Request") == "true"
     return render(request, f"datasets/{'_compare' if is_fragment else 'compare'}.html", context)
-
-
-def older_of(found: DatasetVersion, other_id: uuid.UUID) -> DatasetVersion:
-    """Return a version to compare with. Raises: Http404: if it is another team's or solution's."""
-    other: DatasetVersion = get_object_or_404(peers_of(found), pk=other_id)
-    return other
 
 
 def _shown(found: DatasetVersion, other: DatasetVersion, comparison: Comparison) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 
 from apps.audit.services import record
 from apps.catalog.services import solution as find_solution
@@ -18,6 +19,7 @@ from ml_core.data.inspection.rules import parse_rule
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
+    import uuid
     from collections.abc import Sequence
 
     from django.db.models import QuerySet
@@ -36,6 +38,12 @@ def peers_of(version: DatasetVersion) -> QuerySet[DatasetVersion]:
         .exclude(pk=version.pk)
         .select_related("dataset")
     )
+    return found
+
+
+def peer_of(version: DatasetVersion, other_id: uuid.UUID) -> DatasetVersion:
+    """Return one of these by its id. Raises: Http404: if it is another team's or solution's."""
+    found: DatasetVersion = get_object_or_404(peers_of(version), pk=other_id)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The private folders of a training: one for each attempt, and one that outlives a killed one."""
+"""The private folders of a training or other work: one an attempt, and one that outlives a kill."""
 
 from __future__ import annotations
 

@@ -32,11 +32,8 @@ def train(payload: dict[str, Any], run: Run) -> dict[str, Any]:
     solution = made(payload["solution"])
     options = solution.options(**payload["options"])
     run.stage("Reading")
-    keys = {KEY_ID: bytes.fromhex(payload["key"])}
-    with Path(payload["data"]).open("rb") as raw:
-        frame = pl.read_parquet(DecryptingReader(raw, keys).read())
-    with _media(payload["media"], keys) as media:
-        split = solution.split(TableBatch(frame, media=media), options, run.seed)
+    with opened(payload) as batch:
+        split = solution.split(batch, options, run.seed)
         run.log(split.how)
         trained = solution.train(split, options, run, Path(payload["out"]))
     return {
@@ -44,6 +41,16 @@ def train(payload: dict[str, Any], run: Run) -> dict[str, Any]:
         "metrics": {name: float(value) for name, value in trained.metrics.items()},
         "how": split.how,
     }
+
+
+@contextmanager
+def opened(payload: Mapping[str, Any]) -> Iterator[TableBatch]:
+    """Open the data that was sealed for this process."""
+    keys = {KEY_ID: bytes.fromhex(payload["key"])}
+    with Path(payload["data"]).open("rb") as raw:
+        frame = pl.read_parquet(DecryptingReader(raw, keys).read())
+    with _media(payload["media"], keys) as media:
+        yield TableBatch(frame, media=media)
 
 
 @contextmanager

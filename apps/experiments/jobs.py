@@ -74,7 +74,7 @@ def work(training: TrainingRun, run: JobRun) -> None:
         budget,
         mirrored(training, told) as voice,
     ):
-        payload = _payload(training, folders.work, voice)
+        payload = payload_of(training, folders.work, voice)
         found = spawn(
             CHILD,
             payload,
@@ -102,7 +102,7 @@ def rehearsed(training: TrainingRun, run: Run) -> Iterator[dict[str, Any]]:
             with budget:
                 found = spawn(
                     CHILD,
-                    _payload(training, folders.work, run),
+                    payload_of(training, folders.work, run),
                     on_event=relay(run),
                     cancelled=lambda: budget.is_spent() or run.cancelled(),
                     seed=training.seed,
@@ -119,7 +119,7 @@ def frame_of(training: TrainingRun) -> Frame:
     return newest(frame, schema, training.window)
 
 
-def _payload(training: TrainingRun, folder: Path, told: Run) -> dict[str, Any]:
+def payload_of(training: TrainingRun, folder: Path, told: Run) -> dict[str, Any]:
     """Seal the data for the child, so that no plain row touches the disk."""
     told.stage("Preparing")
     solution = find_solution(training.solution)

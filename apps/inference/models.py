@@ -74,7 +74,7 @@ class Prediction(TeamOwned):
 
         A version of corrected boxes has another table, and the pictures of the version before.
         """
-        run, version = self.model.run, self.dataset_version
+        run, version = self.model.learned_in, self.dataset_version
         if run is None:
             return False
         same_file = run.dataset_version.source_blob == version.source_blob

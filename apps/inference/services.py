@@ -122,7 +122,8 @@ def _history(
 ) -> DatasetVersion | None:
     past = history
     if past == "model":
-        past = model.run.dataset_version if model.run is not None else None
+        run = model.learned_in
+        past = run.dataset_version if run is not None else None
     if past is None or isinstance(past, str) or past.pk == version.pk:
         return None
     if past.team_id != version.team_id:

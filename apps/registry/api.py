@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ReadOnlyModelViewSet
 
 from apps.accounts.policies import require
-from apps.registry import comparison, listing, services, stages
+from apps.registry import api_compress, comparison, listing, services, stages
 from apps.registry.models import ModelVersion, StageChange
 from ml_core.errors import ModelError
 from ml_core.plain import plain
@@ -244,4 +244,5 @@ def _compared(found: comparison.Comparison) -> dict[str, Any]:
     return dict(plain({**answer, "figures": figures}))
 
 
-routes = [("models", ModelViewSet, "model")]
+routes = [("models", ModelViewSet, "model"), *api_compress.routes]
+urlpatterns = api_compress.urlpatterns

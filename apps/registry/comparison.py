@@ -96,7 +96,8 @@ def _is_sure(a: Figure, b: Figure) -> bool | None:
 
 
 def _options(model: ModelVersion) -> Mapping[str, Any]:
-    found = model.run.options if model.run else model.card.get("options")
+    run = model.learned_in
+    found = run.options if run else model.card.get("options")
     return found if isinstance(found, Mapping) else {}
 
 
@@ -105,7 +106,7 @@ def _data(a: ModelVersion, b: ModelVersion) -> list[Pair]:
 
 
 def _facts(model: ModelVersion) -> dict[str, Any]:
-    run = model.run
+    run = model.learned_in
     if run is None:
         return {"How it was cut": model.card.get("split")}
     version = run.dataset_version
@@ -131,9 +132,10 @@ def _pairs(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Pair]:
 
 def _warning(a: ModelVersion, b: ModelVersion, data: list[Pair]) -> str:
     """Say why the figures of the two may not be compared; nothing when they may."""
-    if a.run is None or b.run is None or not (a.run.data_sha256 and b.run.data_sha256):
+    one, other = a.learned_in, b.learned_in
+    if one is None or other is None or not (one.data_sha256 and other.data_sha256):
         return "It is not known on which rows one of them was measured."
-    if a.run.data_sha256 != b.run.data_sha256:
+    if one.data_sha256 != other.data_sha256:
         return "They were measured on different test rows: each on a part of its own data."
     apart = [p.name for p in data if p.differs and p.name in ("How it was cut", "Seed")]
     if apart:

@@ -112,6 +112,12 @@ def _interval(found: Any) -> tuple[float | None, float | None]:
     return None, None
 
 
+def first_metric(slug: str) -> str:
+    """Return the name of the figure that decides; nothing if the solution has gone."""
+    declared = _declared(slug)
+    return declared[0].title if declared else ""
+
+
 def _declared(slug: str) -> Sequence[Metric]:
     try:
         return find_solution(slug).metrics

@@ -77,7 +77,7 @@ def _head(name: str, declared: Mapping[str, Any]) -> dict[str, str]:
 
 def document(model: ModelVersion) -> dict[str, Any]:
     """Return everything that is known of a model as plain data, to keep or to hand on."""
-    run = model.run
+    run = model.learned_in
     return {
         "id": str(model.pk),
         "solution": model.solution,
@@ -110,7 +110,7 @@ def document(model: ModelVersion) -> dict[str, Any]:
 
 def lineage(model: ModelVersion) -> dict[str, Any]:
     """Return what a model was made from."""
-    run = model.run
+    run = model.learned_in
     made_with: dict[str, Any] = {"parent": str(model.parent_id) if model.parent_id else None}
     if run is None:
         return made_with

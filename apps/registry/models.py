@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import TeamOwned, TeamOwnedQuerySet, User
+from apps.jobs.models import ENDED, State
+
+if TYPE_CHECKING:
+    from apps.experiments.models import TrainingRun
 
 
 class Stage(models.TextChoices):
@@ -40,7 +44,7 @@ class ModelVersion(TeamOwned):
     run = models.OneToOneField(
         "experiments.TrainingRun", on_delete=models.PROTECT, null=True, related_name="model"
     )
-    # What was live when it was made: what it was made to follow.
+    # What was live when it was trained; without a training, what it was made from.
     parent = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
     )
@@ -77,6 +81,13 @@ class ModelVersion(TeamOwned):
     def get_absolute_url(self) -> str:
         return reverse("registry:model", args=[self.pk])
 
+    @property
+    def learned_in(self) -> TrainingRun | None:
+        """The training that it comes from: its own, or that of the model it was made from."""
+        if self.run is not None or self.parent is None:
+            return self.run
+        return self.parent.run
+
 
 class Move(models.TextChoices):
     REGISTERED = "registered", "Registered"
@@ -106,3 +117,40 @@ class StageChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_id} {self.move}"
+
+
+class Compression(TeamOwned):
+    """One try at making a model smaller: what was asked, all forms, and what came of it."""
+
+    model = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="compressions")
+    options = models.JSONField(default=dict)
+    job = models.ForeignKey(
+        "jobs.Job", on_delete=models.SET_NULL, null=True, related_name="compressions"
+    )
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED, db_index=True)
+    # The forms as `ml_core.compress.gate.Variant`, the original first; kept if none passed, too.
+    variants = models.JSONField(default=list)
+    chosen = models.CharField(max_length=40, blank=True)
+    result = models.OneToOneField(
+        ModelVersion, on_delete=models.SET_NULL, null=True, related_name="made_by"
+    )
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    # Two clicks on one form, or a request sent again, carry the same token.
+    token = models.CharField(max_length=64)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["team", "token"], name="one_compression_per_token")
+        ]
+
+    def __str__(self) -> str:
+        return f"Compression of {self.model}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("registry:compression", args=[self.pk])
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED

@@ -13,7 +13,7 @@ from apps.audit.services import record
 from apps.datasets import storage
 from apps.registry import signing
 from apps.registry.bundles import load, materialise
-from apps.registry.models import ModelVersion, Move, Stage, StageChange
+from apps.registry.models import ModelVersion, Move, StageChange
 from apps.registry.stages import live, promote, restore, retire, roll_back
 from ml_core.errors import ModelError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from apps.accounts.models import User
     from apps.experiments.models import TrainingRun
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "materialise",
     "promote",
     "register",
+    "register_child",
     "restore",
     "retire",
     "roll_back",
@@ -50,9 +52,32 @@ def register(run: TrainingRun, bundle: Path, metrics: Mapping[str, float]) -> Mo
         created_by=run.created_by,
         solution=run.solution,
         run=run,
+        parent=live(run.solution, run.team),
         metrics=dict(metrics),
         card=read_card(bundle),
     )
+    return _keep(model, bundle)
+
+
+def register_child(
+    parent: ModelVersion, bundle: Path, metrics: Mapping[str, float], user: User | None
+) -> ModelVersion:
+    """Keep a bundle that was made from another model as the next candidate.
+
+    Raises: ModelError: if the bundle is empty or its card cannot be read.
+    """
+    model = ModelVersion(
+        team=parent.team,
+        created_by=user,
+        solution=parent.solution,
+        parent=parent,
+        metrics=dict(metrics),
+        card=read_card(bundle),
+    )
+    return _keep(model, bundle)
+
+
+def _keep(model: ModelVersion, bundle: Path) -> ModelVersion:
     model.manifest = dict(storage.put_folder(bundle, f"models/{model.pk}"))
     if not model.manifest:
         message = "A bundle must hold at least one file. Got none. Train again."
@@ -72,7 +97,6 @@ def _save(model: ModelVersion) -> ModelVersion:
     Team.objects.select_for_update().get(pk=model.team_id)
     same = ModelVersion.objects.filter(team=model.team, solution=model.solution)
     model.number = (same.aggregate(last=Max("number"))["last"] or 0) + 1
-    model.parent = same.filter(stage=Stage.LIVE).first()
     model.signature = signing.sign(model)
     model.save(force_insert=True)
     StageChange.objects.create(
@@ -83,7 +107,7 @@ def _save(model: ModelVersion) -> ModelVersion:
         actor=model.created_by,
         team=model.team,
         thing=model,
-        run=str(model.run_id),
+        run=str(model.run_id) if model.run_id else None,
         parent=str(model.parent_id) if model.parent_id else None,
         signature=model.signature,
         metrics=model.metrics,

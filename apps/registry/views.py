@@ -79,13 +79,15 @@ def model(request: UserRequest, model_id: uuid.UUID) -> HttpResponse:
     name = side_by_side.baseline_name(card)
     context = {
         "model": found,
-        "run": found.run,
+        "run": found.learned_in,
         "card": card,
         "figures": figures,
         "baseline_name": name,
         "verdict": side_by_side.verdict(figures, name),
         "split": (found.run and found.run.how_split) or card.get("split"),
         "privacy": _privacy(card),
+        "may_compress": can(request.user, "solutions.train", found),
+        "compressions": found.compressions.select_related("result")[:N_RESULTS],
         "rest": _rest(card),
         "limits": _as_list(card.get("limits")),
         "variants": listing.variants(found),
@@ -219,7 +221,9 @@ def _uuids(texts: Sequence[str]) -> list[uuid.UUID]:
 
 
 def _model(request: UserRequest, model_id: uuid.UUID) -> ModelVersion:
-    chosen = ModelVersion.objects.select_related(*_SHOWN, "run__job", "promoted_by", "parent")
+    chosen = ModelVersion.objects.select_related(
+        *_SHOWN, "run__job", "promoted_by", "parent__run__dataset_version__dataset"
+    )
     found: ModelVersion = get_object_or_404(chosen, pk=model_id)
     require(request.user, "models.view", found)
     return found

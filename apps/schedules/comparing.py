@@ -56,11 +56,12 @@ def _learned(model: ModelVersion, solution: Solution[Any], run: Run) -> Frame | 
 
     None if they cannot be found out.
     """
-    if model.run is None:
+    training = model.learned_in
+    if training is None:
         return None
     try:
         with ExitStack() as files:
-            cut = split_of(model.run, solution, files)
+            cut = split_of(training, solution, files)
             rows = _together(cut.train.targets, cut.valid.targets)
             return by_bytes(rows, cut.train.media, solution.inputs())
     except (AssayError, ValueError) as error:

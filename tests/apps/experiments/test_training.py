@@ -256,7 +256,7 @@ def test_the_child_gets_every_row_with_all_columns(people, tmp_path, monkeypatch
     training = started(people, version=ready_version(people, frame))
     told = DatabaseRun(training, job_run(people)[1])
 
-    payload = jobs._payload(training, tmp_path, told)
+    payload = jobs.payload_of(training, tmp_path, told)
 
     with Path(payload["data"]).open("rb") as raw:
         read = pl.read_parquet(

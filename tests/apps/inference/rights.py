@@ -5,6 +5,7 @@ from pathlib import Path
 
 from apps.jobs import runner
 from apps.jobs.models import Job, State
+from apps.registry.compressing import start_compression
 from tests.apps.workshop import ready_version, scored, trained_model
 
 
@@ -14,6 +15,10 @@ def _version(people):
 
 def _model(people):
     return trained_model(people, Path(tempfile.mkdtemp()))
+
+
+def _compression(people):
+    return start_compression(user=people.alice, model=_model(people), options={})
 
 
 def _result(people):
@@ -33,6 +38,9 @@ OBJECTS = {
     "api:run": lambda people: _model(people).run_id,
     "registry:model_id": lambda people: _model(people).id,
     "api:model": lambda people: _model(people).id,
+    "api:model-compressions": lambda people: _model(people).id,
+    "registry:compression_id": lambda people: _compression(people).id,
+    "api:compression": lambda people: _compression(people).id,
     "inference:prediction_id": _result,
     "api:prediction": _result,
     "api:prediction-download": _result,

@@ -12,16 +12,16 @@ from ml_core.compress.gate import require_one, table
 from ml_core.errors import ConfigError
 from ml_core.tracking.console import ConsoleRun
 from solutions.bundle import read_card
-from solutions.commands.inputs import add_command, batch_of, draft_of, options_of, read, solution_of
-from solutions.commands.learning import scoring_arguments
-from solutions.commands.voice import CORRECT, FAILED
+from solutions.command_inputs import add_command, batch_of, draft_of, options_of, read, solution_of
+from solutions.command_learning import scoring_arguments
+from solutions.command_voice import CORRECT, FAILED
 from solutions.compression import CompressOptions
 from solutions.gate import HeldOut, Rule, judge, measured
 
 if TYPE_CHECKING:
     import argparse
 
-    from solutions.commands.inputs import Commands
+    from solutions.command_inputs import Commands
     from solutions.registry import AnySolution
 
 
@@ -30,6 +30,12 @@ def compress(args: argparse.Namespace) -> int:
     solution = solution_of(args)
     chosen = options_of(CompressOptions, args.set)
     card = read_card(args.bundle)
+    if card.get("privacy"):
+        message = (
+            "A model that is made smaller must not have learnt privately. Got one that has: to "
+            "learn from its data once more would break the promise. Use one that has not."
+        )
+        raise ConfigError(message)
     # Cut as for the training, so that all is measured on rows that no learning has seen.
     options, seed = solution.options.model_validate(card.get("options", {})), card.get("seed", 0)
     with ConsoleRun(seed) as run, ExitStack() as stack:

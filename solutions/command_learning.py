@@ -11,7 +11,7 @@ import polars as pl
 
 from ml_core.errors import AssayError, ConfigError
 from ml_core.tracking.console import ConsoleRun
-from solutions.commands.inputs import (
+from solutions.command_inputs import (
     add_command,
     batch_of,
     draft_of,
@@ -20,13 +20,13 @@ from solutions.commands.inputs import (
     registry,
     solution_of,
 )
-from solutions.commands.voice import CORRECT, FAILED, print_figures
+from solutions.command_voice import CORRECT, FAILED, print_figures
 from solutions.tables import check_ending, write_table
 
 if TYPE_CHECKING:
     import argparse
 
-    from solutions.commands.inputs import Commands
+    from solutions.command_inputs import Commands
 
 
 def list_solutions(_: argparse.Namespace) -> int:

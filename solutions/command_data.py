@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from ml_core.errors import ConfigError
 from ml_core.features.view import MODES
 from ml_core.tracking.console import ConsoleRun
-from solutions.commands import looking
-from solutions.commands.inputs import add_command, read, solution_of
-from solutions.commands.voice import CORRECT, WRONG
+from solutions import command_looking as looking
+from solutions.command_inputs import add_command, read, solution_of
+from solutions.command_voice import CORRECT, WRONG
 
 if TYPE_CHECKING:
     import argparse
 
-    from solutions.commands.inputs import Commands
+    from solutions.command_inputs import Commands
 
 
 def features(args: argparse.Namespace) -> int:

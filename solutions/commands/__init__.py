@@ -1,1 +1,0 @@
-"""What `python -m solutions` can do, a module for each kind of work."""
