@@ -35,7 +35,7 @@ def ask_private(unit: str, extra: dict[str, Any] | None = None) -> Any:
         default=False,
         title="Learn privately",
         description=f"Learn by DP-SGD, so that the network tells next to nothing of any single "
-        f"{unit}. Costs accuracy and several times the time; needs the extra privacy. The card "
+        f"{unit}. Costs accuracy and several times the time. The card "
         "says what was promised, and what it does not cover.",
         json_schema_extra=extra,
     )
@@ -81,7 +81,7 @@ def ask_clip(extra: dict[str, Any] | None = None) -> Any:
 
 
 def privacy_of(options: PrivateOptions) -> Privacy | None:
-    """Return what was asked for. Raises: ConfigError: where the extra is not installed."""
+    """Return what was asked for. Raises: ConfigError: where Opacus is not installed."""
     if not options.private:
         return None
     from ml_core.security.privacy import Privacy, require_opacus  # noqa: PLC0415  torch

@@ -265,13 +265,13 @@ def _refuse_mixing(module: nn.Module) -> None:
 
 
 def require_opacus() -> None:
-    """Stop where the extra is not installed. Raises: ConfigError."""
+    """Stop where Opacus is not installed. Raises: ConfigError."""
     try:
         version("opacus")
     except PackageNotFoundError as error:
         message = (
-            "Learning privately needs the package opacus. Got an installation without it. Install "
-            'the extra with `pip install "assay[privacy]"`, or switch private off.'
+            "Learning privately needs the package opacus. Got an installation without it. Run "
+            "`make setup`, or switch private off."
         )
         raise ConfigError(message) from error
 
