@@ -70,7 +70,7 @@ class CompressOptions(Options):
     )
     goal: Literal["size", "latency"] = Field(
         "size",
-        title="Keep the",
+        title="Keep the best by",
         description="size: the smallest form that passes; latency: the fastest on this machine.",
     )
 

@@ -8,6 +8,7 @@ import torch
 
 from ml_core.compress.prune import prune
 from ml_core.tracking.run import NullRun
+from solutions.bundle import read_card
 from solutions.casting import solution
 from solutions.casting.compress import DetectorRecipe, apart
 from solutions.casting.network import Detector
@@ -51,13 +52,15 @@ def test_two_detectors_are_apart_where_the_teacher_sees_something():
 
 @pytest.mark.slow
 def test_a_detector_is_pruned_taught_and_learns_in_eight_bits(tmp_path):
-    data, options = batch_of(16), CastingOptions(epochs=2, image_size=64)
+    data, options = batch_of(16), CastingOptions(epochs=1, image_size=64, int8=True)
     split = solution.split(data, options, 0)
     trained, out = tmp_path / "trained", tmp_path / "smaller"
     trained.mkdir()
     out.mkdir()
     solution.train(split, options, NullRun(), trained)
-
+    full, small = read_card(trained)["variants"]
+    assert (full["name"], small["name"]) == ("FP32", "INT8")
+    assert small["size_mb"] < full["size_mb"] / 3
     how = CompressOptions(minutes=0.02, allowed_loss=100, prune=False, ptq=False)
 
     made = solution.compress(trained, split, how, NullRun(), out)
