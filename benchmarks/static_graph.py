@@ -5,7 +5,8 @@
 Random weights, since speed does not depend on what a network has learnt; running means and
 variances as a training would leave them, so that folding has something to fold. Every form is
 compared with the network at FP32 before it is timed, and the forms take turns. The figure
-`static_graph_speedup` is that of the form whose worse batch size is best.
+`static_graph_speedup` is that of the form whose worse batch size is best, with one thread or with
+several, whichever is less.
 """
 
 from __future__ import annotations
@@ -83,12 +84,16 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     forms = args.forms.split(",")
-    figures = measured(args.threads, forms, args.repeats, "")
+    many = f"_{args.threads}_threads"
+    figures = measured(args.threads, forms, args.repeats, many)
     alone = [form for form in forms if form == "onnx"]  # TorchInductor takes minutes to be ready
     figures |= measured(1, alone, args.repeats, "_1_thread")
-    if "static_graph_speedup" not in figures:
+    speedups = [figures.get(f"static_graph_speedup{suffix}", 0.0) for suffix in (many, "_1_thread")]
+    if not all(speedups):
         print("No form agreed with the network at each size; nothing is recorded.")
         return 1
+    # With several threads a busy machine holds eager up, whose threads wait for each other.
+    figures["static_graph_speedup"] = min(speedups)
     figures |= {"threads": args.threads, "repeats": args.repeats}
     record("static_graph", seeds=[0], figures=figures, out=args.json)
     return 0

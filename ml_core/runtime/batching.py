@@ -118,7 +118,7 @@ class Batcher(Generic[I, O]):
         """Use another model from the next batch on; the one that runs ends with the old one."""
         with self._changed:
             self._run = run
-            self._waiting.forget()
+            self._waiting.fade()
 
     def close(self, *, drain: bool = True, timeout_s: float | None = None) -> None:
         """Take no more requests; those that wait are answered, or refused without `drain`."""

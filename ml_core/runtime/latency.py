@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ml_core.typing import FloatArray, IntArray
 
 WINDOW = 32  # batches of a size that are remembered: old ones say nothing of a device of now
-SETTLED = 16  # from here on the curve is drawn anew at each eighth batch only
+SETTLED = 32  # from so many batches on the curves are drawn anew at each 32nd only
+FADED = 2  # batches of a size that are kept when the model is another one
 FAITH = 8.0  # batches' worth of trust in the line that is drawn through all sizes
 UNSEEN_SHARE = 0.5  # of a batch's time grows with its rows, until a second size was seen
 # Quantiles: what the device itself needs, whatever else ran; what it takes; what it may take.
@@ -32,15 +33,17 @@ class Latencies:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew, as for another model or device."""
         self.largest = 0
         self.quick: FloatArray = np.zeros(self.most + 1)
         self.typical: FloatArray = np.zeros(self.most + 1)
         self.high: FloatArray = np.zeros(self.most + 1)
         self._seen: dict[int, deque[float]] = {}
+        self._n = 0
+
+    def fade(self) -> None:
+        """Trust what is known less, as for another version of the model, which may be as fast."""
+        for size, took in self._seen.items():
+            self._seen[size] = deque(list(took)[-FADED:], maxlen=WINDOW)
         self._n = 0
 
     def learn_anew(self, size: int, seconds: float) -> None:
@@ -59,7 +62,7 @@ class Latencies:
         self._seen.setdefault(size, deque(maxlen=WINDOW)).append(seconds)
         self.largest = max(self.largest, size)
         self._n += 1
-        if is_new or self._n <= SETTLED or self._n % 8 == 0:
+        if is_new or self._n <= SETTLED or self._n % SETTLED == 0:
             self._draw()
 
     def _draw(self) -> None:

@@ -24,7 +24,7 @@ I = TypeVar("I")  # noqa: E741  what goes in
 O = TypeVar("O")  # noqa: E741  what comes out
 
 LONGEST_BATCH = 4096
-NEARLY = 0.8  # of the best rate: only sizes that are clearly worse are left out
+NEARLY = 0.9  # of the best rate: only sizes that are clearly worse are left out
 TRY_EVERY = 64  # batches, before a larger size than seems good is tried; doubles when it is not
 
 
@@ -104,11 +104,10 @@ class Waiting(Generic[I, O]):
     def wait_s(self, n_before: int, now: float) -> float:
         """Return how long a request would take from now, with so many before it."""
         size = self.best_size
-        high = self.latencies.high
         # Others will come and go along with it: as many as of late, if not more.
-        last = float(high[min(size, max(n_before % size + 1, self._last_size))])
-        left = max(0.0, self._busy_until - now)
-        return left + n_before // size * float(high[size]) + last
+        last = min(size, max(n_before % size + 1, self._last_size))
+        before = n_before // size * float(self.latencies.typical[size])
+        return max(0.0, self._busy_until - now) + before + float(self.latencies.high[last])
 
     def _best_size(self) -> int:
         """Return the size that answers most requests a second within the budget.
@@ -181,10 +180,9 @@ class Waiting(Generic[I, O]):
             is_good = self.best_size >= size
             self._try_every = TRY_EVERY if is_good else min(64 * TRY_EVERY, 2 * self._try_every)
 
-    def forget(self) -> None:
-        """Know nothing of the device any more, as after a change of the model."""
-        self.latencies.forget()
-        self.best_size = self._best_size()
+    def fade(self) -> None:
+        """Trust less what is known, as after a change of the model."""
+        self.latencies.fade()
         self._since_try, self._try_every = 0, TRY_EVERY
 
     def clear(self) -> list[Request[I, O]]:

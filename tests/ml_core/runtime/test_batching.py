@@ -274,6 +274,20 @@ def test_a_swap_loses_nobody_and_the_running_batch_ends_with_the_old_model(batch
     assert (first.result(20), waiting.result(20), batcher.ask(6)) == (2, 105, 106)
 
 
+def test_a_swap_under_load_refuses_nobody_for_a_guess():
+    waiting = Waiting(Limits(8, 100.0, 10_000, timeout_s=1.0))
+    for number in range(2000):
+        waiting.ended(number % 8 + 1, 0.001)
+    before = waiting.best_size
+    waiting.fade()
+    waiting.ended(1, 0.05)  # the first batch of the new model was held up
+    for number in range(500):
+        waiting.put(Request(number, 0.0, 1.0), 0.0)
+
+    assert waiting.best_size == before == 8
+    assert len(waiting) == 500
+
+
 def test_closing_answers_who_waits_and_takes_nobody_else(gate):
     batcher = Batcher(gate)
     futures = [batcher.submit(number) for number in range(3)]
