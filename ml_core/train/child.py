@@ -24,7 +24,7 @@ def main() -> int:
     """Do the one piece of work that standard input names."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    _die_with_parent()
+    die_with_parent()
     keep_freed_memory()
     answers = _take_answers_pipe()
     work = json.loads(sys.stdin.readline())
@@ -38,14 +38,14 @@ def main() -> int:
 
     kept = work["checkpoints"] and Path(work["checkpoints"])
     run = EventRun(lambda event: answer(event.to_line()), work["seed"], stop.is_set, kept)
-    last = _outcome(work, run)
+    last = outcome(work, run)
     run.send(Event("peak_memory", {"mb": peak_memory_mb()}))
     answer(json.dumps(last) + "\n")
     return 0
 
 
-def _outcome(work: dict[str, Any], run: EventRun) -> dict[str, Any]:
-    """Return the result, or the error if it is one of ours; any other ends this process."""
+def outcome(work: dict[str, Any], run: EventRun) -> dict[str, Any]:
+    """Return the result, or the error if it is one of ours; any other is raised."""
     module, name = work["target"].split(":")
     try:
         function = getattr(importlib.import_module(module), name)
@@ -70,7 +70,7 @@ def _take_answers_pipe() -> IO[str]:
     return os.fdopen(private, "w", encoding="utf-8")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux to kill us with the parent, even while compiled code holds the interpreter."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -151,7 +151,7 @@ class _Child:
     def outcome(self, complaints: IO[bytes]) -> Any:
         """Return the result, or raise what went wrong."""
         if self.error is not None:
-            raise _as_error(self.error)
+            raise as_error(self.error)
         if self.result:
             return self.result[0]
         if self.was_asked:
@@ -207,7 +207,8 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     return kept | fixed | dict(extra)
 
 
-def _as_error(data: Mapping[str, Any]) -> errors.AssayError:
+def as_error(data: Mapping[str, Any]) -> errors.AssayError:
+    """Return the error that a child has described."""
     name, message = data["name"], data["message"]
     if name == "DataError":
         return DataError([Issue(**issue) for issue in data["issues"]])

@@ -38,3 +38,19 @@ class FitOptions:
     schedule: Schedule = "cosine"
     strategy: Strategy = "single"
     device: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """How many processes train one network, and where they meet.
+
+    `here` of them run on each of `nodes` machines, of which this is number `node`. Several
+    machines meet at `rendezvous`, "host:port" of machine 0.
+    """
+
+    here: int = 1
+    nodes: int = 1
+    node: int = 0
+    rendezvous: str = ""
+    device: Where = "cpu"
+    restarts: int = 3

@@ -69,10 +69,15 @@ class Stepped(torch.nn.Module):
     def __init__(self, inner: torch.nn.Module, step: Callable[[Any, Any], torch.Tensor]) -> None:
         super().__init__()
         self.inner, self.step = inner, step
+        # Weights whose gradient must be there, as zeros, where a batch has no use for them.
+        self.touched: list[tuple[torch.nn.Module, str]] = []
 
     def forward(self, batch: Any) -> torch.Tensor:
         """Return the loss."""
-        return self.step(self.inner, batch)
+        loss = self.step(self.inner, batch)
+        for part, name in self.touched:
+            loss = loss + 0.0 * getattr(part, name).sum()
+        return loss
 
 
 class Single:
@@ -156,13 +161,26 @@ def begin(
 
     Raises: ConfigError: if there are several ranks, and no strategy by which they share.
     """
-    if group.n_ranks() > 1:
+    if group.n_ranks() == 1:
+        return Single(module, step, options)
+    if options.strategy == "single":
         message = (
-            f"Ranks must have a strategy by which they train together. Got {options.strategy!r} "
-            f"for {group.n_ranks()}. Use one rank."
+            "Several ranks must have a strategy by which they train together. Got single for "
+            f"{group.n_ranks()}. Choose ddp, fsdp2 or zero2."
         )
         raise ConfigError(message)
-    return Single(module, step, options)
+    return _kind(options)(module, step, options)
+
+
+def _kind(options: FitOptions) -> type[Single]:
+    # Imported when they are wanted: each of them brings a library of its own.
+    if options.strategy == "ddp":
+        from ml_core.train.replicated import Replicated  # noqa: PLC0415
+
+        return Replicated
+    from ml_core.train.sharded import GradientSharded, Sharded  # noqa: PLC0415
+
+    return Sharded if options.strategy == "fsdp2" else GradientSharded
 
 
 def decayed(module: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
