@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_core.tracking.console import ConsoleRun
+    from ml_core.tracking.run import Run
     from solutions.api import Options, TableBatch
 
     # The only name that the library gives to what `add_subparsers` returns.
@@ -42,7 +43,12 @@ def registry(slug: str = "") -> Registry:
 
 def solution_of(args: argparse.Namespace) -> AnySolution:
     """Return the solution that was named. Raises: ConfigError: if there is none of that name."""
-    return registry(args.slug)[args.slug]
+    return solution_named(args.slug)
+
+
+def solution_named(slug: str) -> AnySolution:
+    """Return a solution by its name. Raises: ConfigError: if there is none of it."""
+    return registry(slug)[slug]
 
 
 def options_of(kind: type[Options], choices: Sequence[str]) -> Any:
@@ -69,7 +75,7 @@ def _choice(text: str) -> tuple[str, Any]:
 
 
 @contextmanager
-def read(solution: AnySolution, path: Path, run: ConsoleRun) -> Iterator[TableBatch]:
+def read(solution: AnySolution, path: Path, run: Run) -> Iterator[TableBatch]:
     """Read a file by the schema and the rules of a solution; its pictures stay open."""
     run.stage("reading")
 

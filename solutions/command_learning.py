@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -18,14 +18,17 @@ from solutions.command_inputs import (
     options_of,
     read,
     registry,
+    solution_named,
     solution_of,
 )
 from solutions.command_voice import CORRECT, FAILED, print_figures
 from solutions.tables import check_ending, write_table
+from solutions.together import own_folder, together
 
 if TYPE_CHECKING:
     import argparse
 
+    from ml_core.tracking.run import Run
     from solutions.command_inputs import Commands
 
 
@@ -61,16 +64,33 @@ def train(args: argparse.Namespace) -> int:
     """Learn from a file and write a bundle, whole or not at all."""
     solution = solution_of(args)
     options = options_of(solution.options, args.set)
-    with ConsoleRun(args.seed, checkpoints=args.checkpoints) as run, ExitStack() as stack:
-        draft = stack.enter_context(draft_of(args.out))
-        batch = stack.enter_context(read(solution, args.data, run))
-        split = solution.split(batch, options, args.seed)
-        run.log(split.how)
-        trained = solution.train(split, options, run, draft)
-        draft.rename(args.out)
-    print_figures(solution, trained.metrics)
+    with ConsoleRun(args.seed, checkpoints=args.checkpoints) as run, draft_of(args.out) as draft:
+        payload = {
+            "slug": args.slug, "data": str(args.data), "out": str(draft),
+            "options": options.model_dump(mode="json"),
+        }  # fmt: skip
+        metrics = together("solutions.command_learning:learn", payload, options, run)
+        if metrics is not None:
+            draft.rename(args.out)
+    if metrics is None:
+        print("This machine has done its share. The bundle is on machine 0.")
+        return CORRECT
+    print_figures(solution, metrics)
     print(f"Bundle: {args.out}")
     return CORRECT
+
+
+def learn(payload: dict[str, Any], run: Run) -> dict[str, float]:
+    """Train as one process, or as one of several that do the same; return the figures."""
+    solution = solution_named(payload["slug"])
+    options = solution.options(**payload["options"])
+    with ExitStack() as stack:
+        batch = stack.enter_context(read(solution, Path(payload["data"]), run))
+        split = solution.split(batch, options, run.seed)
+        run.log(split.how)
+        out = stack.enter_context(own_folder(Path(payload["out"])))
+        trained = solution.train(split, options, run, out)
+    return {name: float(value) for name, value in trained.metrics.items()}
 
 
 def evaluate(args: argparse.Namespace) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ml_core.train.options import FitOptions, Precision, Schedule
+from ml_core.train.options import FitOptions, Precision, Ranks, Schedule, Strategy, Where
 from solutions.api import Options
 
 if TYPE_CHECKING:
+    from pydantic import ValidationInfo
     from pydantic.config import JsonDict
 
 ADVANCED: JsonDict = {"advanced": True}
@@ -76,8 +77,95 @@ class LearningOptions(Options):
             epochs=epochs, lr=lr, weight_decay=weight_decay, warmup_fraction=warmup_fraction,
             clip_norm=self.clip_norm, ema_decay=self.ema_decay, patience=self.patience,
             max_seconds=60 * minutes, precision=self.precision, accumulate=self.accumulate,
-            schedule=self.schedule,
+            schedule=self.schedule, **self._where(),
         )  # fmt: skip
+
+    def ranks(self) -> Ranks | None:
+        """Return how many train together, if more than one."""
+        return None
+
+    def _where(self) -> dict[str, Any]:
+        return {}
+
+
+class TogetherOptions(LearningOptions):
+    """For solutions whose training is written for several ranks.
+
+    Each rank runs `Solution.train`; what it learns from must go through `ml_core.train.group.mine`,
+    and all ranks but the first leave after the last `fit`.
+    """
+
+    strategy: Strategy = Field(
+        "single",
+        title="Strategy",
+        description="How several processes share one training. single: one process; ddp: each "
+        "holds the whole network; fsdp2: each holds a share of all; zero2: of gradients and of "
+        "what the optimizer remembers, with DeepSpeed outside the card where it is installed.",
+        json_schema_extra=ADVANCED,
+    )
+    device: Where = Field(
+        "cpu",
+        title="Learn on",
+        description="cuda: a graphics card for each process.",
+        json_schema_extra=ADVANCED,
+    )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="Processes on this machine",
+        description="So many share the training; each needs a core, or a graphics card.",
+        json_schema_extra=ADVANCED,
+    )
+    rendezvous: str = Field(
+        "",
+        max_length=260,
+        pattern=r"^([A-Za-z0-9._-]+:[0-9]{1,5})?$",
+        title="Where machines meet",
+        description="host:port of the first machine, if there are several.",
+        json_schema_extra=ADVANCED,
+    )
+    machine: int = Field(
+        0,
+        ge=0,
+        lt=64,
+        title="Number of this machine",
+        description="From 0, the one that keeps the model.",
+        json_schema_extra=ADVANCED,
+    )
+    machines: int = Field(
+        1,
+        ge=1,
+        le=64,
+        title="Machines",
+        description="So many train together; each is told its number.",
+        json_schema_extra=ADVANCED,
+        validate_default=True,
+    )
+
+    @field_validator("machines")
+    @classmethod
+    def _fit_together(cls, machines: int, info: ValidationInfo) -> int:
+        given = info.data
+        together = machines * given.get("processes", 1) > 1
+        if together and given.get("strategy") == "single":
+            raise ValueError(
+                "with strategy single there is one process; choose ddp, fsdp2 or zero2"
+            )
+        if machines > 1 and not given.get("rendezvous"):
+            raise ValueError("several machines need a rendezvous, host:port")
+        if given.get("machine", 0) >= machines:
+            raise ValueError("the number of a machine is below that of machines")
+        return machines
+
+    def ranks(self) -> Ranks | None:
+        """Return how many train together, if more than one."""
+        if self.processes * self.machines == 1:
+            return None
+        return Ranks(self.processes, self.machines, self.machine, self.rendezvous, self.device)
+
+    def _where(self) -> dict[str, Any]:
+        return {"strategy": self.strategy, "device": self.device}
 
 
 def with_default(name: str, value: Any) -> Any:

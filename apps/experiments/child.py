@@ -17,6 +17,7 @@ from ml_core.data.archive import open_archive
 from ml_core.data.media import NO_MEDIA, ZipMedia
 from ml_core.security.cipher import DecryptingReader
 from solutions.api import Solution, TableBatch
+from solutions.together import own_folder, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,13 +30,20 @@ KEY_ID = "training"
 
 def train(payload: dict[str, Any], run: Run) -> dict[str, Any]:
     """Train as `payload` says, and return the metrics, how the data was cut, and the bundle."""
+    options = made(payload["solution"]).options(**payload["options"])
+    found: dict[str, Any] = together("apps.experiments.child:learn", payload, options, run)
+    return found
+
+
+def learn(payload: dict[str, Any], run: Run) -> dict[str, Any]:
+    """Train in this process, alone or as one of several ranks that do the same."""
     solution = made(payload["solution"])
     options = solution.options(**payload["options"])
     run.stage("Reading")
-    with opened(payload) as batch:
+    with opened(payload) as batch, own_folder(Path(payload["out"])) as out:
         split = solution.split(batch, options, run.seed)
         run.log(split.how)
-        trained = solution.train(split, options, run, Path(payload["out"]))
+        trained = solution.train(split, options, run, out)
     return {
         "bundle": str(trained.bundle),
         "metrics": {name: float(value) for name, value in trained.metrics.items()},

@@ -100,6 +100,7 @@ def start_training(  # noqa: PLR0913  who, of what, on what, how, and in whose j
     require(user, "datasets.view", version)
     require_ready(version, solution)
     chosen = checked_options(solution, options)
+    require_meeting(chosen)
     require_seed(seed)
     said = read_window(window or {}, find_solution(solution).inputs())
     with transaction.atomic():
@@ -197,6 +198,26 @@ def end(job: Job) -> None:
     """
     open_runs = TrainingRun.objects.filter(job=job).exclude(state=State.SUCCEEDED)
     open_runs.update(state=job.state, finished_at=timezone.now())
+
+
+def require_meeting(options: Mapping[str, Any]) -> None:
+    """Stop when a worker would have to meet other machines where no admin has allowed it.
+
+    Raises: ConfigError: saying what to set.
+    """
+    place = options.get("rendezvous", "")
+    if place and place not in settings.ASSAY_RENDEZVOUS:
+        message = (
+            f"Option rendezvous must be a place that an admin has allowed. Got {place}. "
+            "Ask for it to be named in ASSAY_RENDEZVOUS, or train on one machine."
+        )
+        raise ConfigError(message)
+    if options.get("machine", 0):
+        message = (
+            f"Option machine must be 0 for a job. Got {options['machine']}. Other machines join "
+            "by the command line: python -m solutions train."
+        )
+        raise ConfigError(message)
 
 
 def token_from(key: str, owner: object) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from solutions.learning import ADVANCED, LearningOptions, with_default
+from solutions.learning import ADVANCED, TogetherOptions, with_default
 from solutions.privacy import ask_clip, ask_delta, ask_epsilon, ask_private
 
 SECOND = 1_000_000  # times are whole microseconds
 DAY = 86_400 * SECOND
 
 
-class FraudOptions(LearningOptions):
+class FraudOptions(TogetherOptions):
     """Every choice of a training; the defaults suit some months of card payments."""
 
     label_delay_days: float = Field(

@@ -19,6 +19,7 @@ from ml_core.evaluate.metrics import average_precision
 from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
+from ml_core.train.group import leave_unless_first, mine
 from ml_core.train.loop import History, fit
 from solutions.api import Split, TableBatch, Trained
 from solutions.fraud import baseline, bundle, private
@@ -75,6 +76,7 @@ def train(data: Split, options: FraudOptions, run: Run, out: Path) -> Trained:
     network = build_network(facts, sample, trees, options)
     steps = private_steps(privacy, sample, options)
     history = fit_network(network, facts, sample, near_valid, options, run, steps=steps)
+    leave_unless_first()
     run.stage("choosing")
     chosen = choose(facts, valid, network_scores(network, near_valid), trees, options)
     run.log(f"Epoch {history.best_epoch} was best. Shipped: {chosen.shipped}.")
@@ -216,7 +218,7 @@ def fit_network(  # noqa: PLR0913  what learns, from what, and how
 
     def batches(epoch: int) -> Iterator[Tensors]:
         order = generator(run.seed, "batches", epoch).permutation(n)
-        parts = (order[start : start + size] for start in range(0, n, size))
+        parts = (mine(order[start : start + size]) for start in range(0, n, size))
         for picked in parts if steps is None else steps.draws():
             yield _tensors(near, sample, picked)
 

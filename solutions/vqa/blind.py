@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from ml_core.seed import generator
+from ml_core.train.group import mine
 from ml_core.train.loop import FitOptions, fit
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def learn_blind(
 
     def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = generator(run.seed, f"blind-{epoch}").permutation(len(lesson))
-        for rows in np.array_split(order, max(1, len(order) // _ROWS)):
+        for part in np.array_split(order, max(1, len(order) // _ROWS)):
+            rows = mine(part)
             yield lesson.short(rows), torch.from_numpy(lesson.answers[rows])
 
     def step(module: AnswerNetwork, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -73,8 +75,9 @@ def learn_blind(
         return {"blind_valid_accuracy": float(sum(right) / len(valid))}
 
     fit(
-        network, batches, step, run=run, options=FitOptions(epochs=EPOCHS, lr=options.lr),
-        validate=validate, monitor="blind_valid_accuracy",
+        network, batches, step, run=run, validate=validate,
+        options=FitOptions(epochs=EPOCHS, lr=options.lr, strategy=options.strategy),
+        monitor="blind_valid_accuracy", weigh=lambda batch: len(batch[1]),
         steps_per_epoch=max(1, len(lesson) // _ROWS), checkpoint=run.checkpoint("blind"),
     )  # fmt: skip
     return Blind(network)

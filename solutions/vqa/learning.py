@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from ml_core.seed import generator
+from ml_core.train.group import mine, n_ranks
 from ml_core.train.loop import History, fit
 from solutions.vqa.private import loss_of_unit, private_batches
 
@@ -63,11 +64,14 @@ def learn(
 def answered(network: AnswerNetwork, batch: Step) -> Tensor:
     """Return odds; each picture and each sound is taken in once, and tells all who ask once."""
     which, tones = {"picture": batch.seen}, None
+    silence: Tensor | float = 0.0
     if network.ear is not None and len(batch.sounds):
         tones = network.ear(batch.sounds)
         which["sound"] = batch.sounded
+    elif network.ear is not None and n_ranks() > 1:
+        silence = network.ear(batch.sounds).sum()  # norms ask all ranks, those without sounds too
     cells = network.eye(batch.pictures)
-    return network.over(cells, batch.words, tones, batch.heard, which)[0]
+    return network.over(cells, batch.words, tones, batch.heard, which)[0] + silence
 
 
 def steps_of(lesson: Lesson, options: VqaOptions) -> int:
@@ -88,7 +92,7 @@ def by_picture(lesson: Lesson, options: VqaOptions, run: Run) -> Callable[[int],
     def batches(epoch: int) -> Iterator[Step]:
         pictures = generator(run.seed, f"epoch-{epoch}").permutation(len(lesson.pictures))
         for first in range(0, len(pictures), options.pictures_per_step):
-            chosen = pictures[first : first + options.pictures_per_step]
+            chosen = mine(pictures[first : first + options.pictures_per_step])
             yield lesson.of(np.concatenate([order[starts[p] : starts[p + 1]] for p in chosen]))
 
     return batches

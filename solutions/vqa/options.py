@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from solutions.api import Options
-from solutions.learning import LearningOptions, with_default
+from solutions.learning import TogetherOptions, with_default
 from solutions.privacy import FOLDED, ask_clip, ask_delta, ask_epsilon, ask_private
 
 
-class VqaOptions(LearningOptions):
+class VqaOptions(TogetherOptions):
     """How to learn; the defaults suit some thousand drawn scenes."""
 
     epochs: int = Field(

@@ -14,6 +14,7 @@ from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import seed_all
 from ml_core.tracking.run import stop_if_cancelled
+from ml_core.train.group import leave_unless_first
 from solutions.api import Trained
 from solutions.bundle import NETWORK as NETWORK_FILE
 from solutions.bundle import write_card
@@ -65,6 +66,7 @@ def train(
     run.stage("learning blind")
     empty = AnswerNetwork(len(words) + 2, len(answers), options, frames)
     blind = learn_blind(empty, lesson, valid, options, run)
+    leave_unless_first()
     run.stage("exporting")
     parity = max(parity, export(network, lesson, out / NETWORK_FILE))
     save_weights(network, out)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
 from apps.experiments.forms import OptionsForm
-from ml_core.train.options import FitOptions
+from ml_core.train.options import FitOptions, Ranks
 from solutions.casting import solution as casting
 from solutions.fraud import solution as fraud
-from solutions.learning import LearningOptions
+from solutions.learning import LearningOptions, TogetherOptions
 from solutions.vqa import solution as vqa
 
 SHARED = set(LearningOptions.model_fields)
@@ -35,9 +37,9 @@ def test_each_solution_offers_them_folded_after_its_own(solution):
     ids=["casting", "fraud", "vqa"],
 )
 def test_each_solution_has_its_own_defaults(solution, clip_norm, ema_decay):
-    options = solution.options()
+    options = replace(solution.options().fit_options(**USUAL), device=None)
 
-    assert options.fit_options(**USUAL) == FitOptions(
+    assert options == FitOptions(
         epochs=3, lr=0.1, max_seconds=120.0, clip_norm=clip_norm, ema_decay=ema_decay
     )
 
@@ -61,3 +63,36 @@ def test_what_is_chosen_reaches_the_loop():
 def test_what_cannot_work_is_refused(wrong):
     with pytest.raises(ValidationError):
         LearningOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"processes": 2}, "choose ddp"),
+        ({"strategy": "ddp", "machines": 2}, "need a rendezvous"),
+        ({"strategy": "ddp", "machine": 1}, "below that of machines"),
+        ({"rendezvous": "host"}, "pattern"),
+        ({"rendezvous": "host:1 -o"}, "pattern"),
+    ],
+    ids=str,
+)
+def test_what_cannot_train_together_is_refused(wrong, hint):
+    with pytest.raises(ValidationError, match=hint):
+        TogetherOptions(**wrong)
+
+
+def test_what_is_written_for_one_process_has_no_strategy():
+    with pytest.raises(ValidationError, match="strategy"):
+        casting.options(strategy="ddp")
+
+
+def test_ranks_are_what_was_asked_for():
+    chosen = TogetherOptions(
+        strategy="fsdp2", processes=4, machines=2, machine=1, rendezvous="one:29500", device="cuda"
+    )
+
+    assert TogetherOptions().ranks() is None
+    assert chosen.ranks() == Ranks(4, 2, 1, "one:29500", "cuda")
+    assert (chosen.fit_options(**USUAL).strategy, chosen.fit_options(**USUAL).device) == (
+        "fsdp2", "cuda",
+    )  # fmt: skip
