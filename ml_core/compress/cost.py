@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 THREADS = 2
 N_ROUNDS = 7
-N_CALLS = 5
+LEAST_S = 0.02  # of a round, so that a network of microseconds is timed at all
 N_ROWS = 16
 
 
@@ -45,13 +45,12 @@ def costs(paths: Mapping[str, Path], sample: Sample) -> dict[str, Cost]:
     many = {name: np.resize(value, (N_ROWS, *value.shape[1:])) for name, value in sample.items()}
     alone: dict[str, list[float]] = {name: [] for name in paths}
     together: dict[str, list[float]] = {name: [] for name in paths}
-    for session in sessions.values():  # the first call of each makes its plans
-        session.run(one)
-        session.run(many)
+    n_calls = {name: (_calls(it, one), _calls(it, many)) for name, it in sessions.items()}
     for _ in range(N_ROUNDS):
         for name, session in sessions.items():
-            alone[name].append(_seconds(session, one, N_CALLS))
-            together[name].append(_seconds(session, many, 1))
+            n_alone, n_together = n_calls[name]
+            alone[name].append(_seconds(session, one, n_alone))
+            together[name].append(_seconds(session, many, n_together))
     return {
         name: Cost(
             round(path.stat().st_size / 1e6, 3),
@@ -60,6 +59,12 @@ def costs(paths: Mapping[str, Path], sample: Sample) -> dict[str, Cost]:
         )
         for name, path in paths.items()
     }
+
+
+def _calls(session: Session, rows: Sample) -> int:
+    """Return how many calls make a round; the first one makes plans, and counts for nothing."""
+    session.run(rows)
+    return max(1, min(100, round(LEAST_S / max(_seconds(session, rows, 1), 1e-6))))
 
 
 def _seconds(session: Session, rows: Sample, n_calls: int) -> float:
