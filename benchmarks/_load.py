@@ -143,11 +143,13 @@ class Trial:
         return middle
 
 
-def most(systems: Mapping[str, Submit], first: float, trial: Trial) -> dict[str, Held]:
+def most(
+    systems: Mapping[str, Submit], first: float, trial: Trial, *, lower: bool = True
+) -> dict[str, Held]:
     """Return the rate up to which each system answers 99 of 100 within the budget.
 
     Rates rise, and where one breaks, the rate between is read off the line of its 99th percentile.
-    One that breaks at once is tried at lower rates.
+    One that breaks at once is tried at lower rates, or left out.
     """
     held: dict[str, tuple[float, float]] = {}
     found: dict[str, Held] = {}
@@ -162,7 +164,7 @@ def most(systems: Mapping[str, Submit], first: float, trial: Trial) -> dict[str,
                 between = _between(held[name], (rate, p99_ms), trial.budget_ms)
                 found[name] = Held(between, held[name][1])
         rate *= GROWTH
-    left = {name: submit for name, submit in systems.items() if name not in found}
+    left = {name: submit for name, submit in systems.items() if lower and name not in found}
     rate = first
     while left:
         rate /= GROWTH**2

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from ml_core.typing import FloatArray, IntArray
 
-WINDOW = 32  # batches of a size that are remembered: old ones say nothing of a device of now
+# Batches that are remembered, of all sizes together: what was seen of one size in a quiet hour must
+# not be held against what is seen of another in a busy one.
+WINDOW = 256
 SETTLED = 32  # from so many batches on the curves are drawn anew at each 32nd only
-FADED = 2  # batches of a size that are kept when the model is another one
+FADED = 16  # batches that are kept when the model is another one
 FAITH = 8.0  # batches' worth of trust in the line that is drawn through all sizes
 UNSEEN_SHARE = 0.5  # of a batch's time grows with its rows, until a second size was seen
 # Quantiles: what the device itself needs, whatever else ran; what it takes; what it may take.
@@ -37,13 +39,12 @@ class Latencies:
         self.quick: FloatArray = np.zeros(self.most + 1)
         self.typical: FloatArray = np.zeros(self.most + 1)
         self.high: FloatArray = np.zeros(self.most + 1)
-        self._seen: dict[int, deque[float]] = {}
+        self._seen: deque[tuple[int, float]] = deque(maxlen=WINDOW)
         self._n = 0
 
     def fade(self) -> None:
         """Trust what is known less, as for another version of the model, which may be as fast."""
-        for size, took in self._seen.items():
-            self._seen[size] = deque(list(took)[-FADED:], maxlen=WINDOW)
+        self._seen = deque(list(self._seen)[-FADED:], maxlen=WINDOW)
         self._n = 0
 
     def learn_anew(self, size: int, seconds: float) -> None:
@@ -51,25 +52,28 @@ class Latencies:
 
         Fewer rows do not take longer, and what this size took long ago says nothing of today.
         """
-        slower = [n for n, took in self._seen.items() if n < size and min(took) > seconds]
-        for one in (size, *slower):
-            self._seen.pop(one, None)
+        kept = (one for one in self._seen if one[0] != size and (one[0] > size or one[1] < seconds))
+        self._seen = deque(kept, maxlen=WINDOW)
         self.learn(size, seconds)
+        self._draw()
 
     def learn(self, size: int, seconds: float) -> None:
         """Take in that a batch of `size` rows took so long."""
-        is_new = size not in self._seen
-        self._seen.setdefault(size, deque(maxlen=WINDOW)).append(seconds)
+        is_new = size > self.largest
+        self._seen.append((size, seconds))
         self.largest = max(self.largest, size)
         self._n += 1
         if is_new or self._n <= SETTLED or self._n % SETTLED == 0:
             self._draw()
 
     def _draw(self) -> None:
-        sizes = np.array(sorted(self._seen))
-        counts = np.array([len(self._seen[size]) for size in sizes], dtype=float)
+        by_size: dict[int, list[float]] = {}
+        for size, took in sorted(self._seen):
+            by_size.setdefault(size, []).append(took)
+        sizes = np.array(list(by_size))
+        counts = np.array([len(took) for took in by_size.values()], dtype=float)
         for name, quantile in (("quick", QUICK), ("typical", 0.5), ("high", HIGH)):
-            seconds = np.array([_quantile(self._seen[size], quantile) for size in sizes])
+            seconds = np.array([_quantile(took, quantile) for took in by_size.values()])
             setattr(self, name, self._curve(sizes, seconds, counts))
         self.high = np.maximum(self.high, self.typical)
 
@@ -115,6 +119,5 @@ def rising(values: Sequence[float], weights: Sequence[float]) -> list[float]:
     return [mean for mean, _, n in pools for _ in range(n)]
 
 
-def _quantile(values: Sequence[float] | deque[float], share: float) -> float:
-    ordered = sorted(values)
+def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
