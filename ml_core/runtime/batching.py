@@ -168,9 +168,9 @@ class Batcher(Generic[I, O]):
         started = self._clock()
         answers = _answers(run, [request.item for request in batch])
         ended = self._clock()
+        if run is self._run:  # nobody else learns, so that nobody need wait for it
+            self._waiting.ended(len(batch), ended - started)
         with self._changed:
-            if run is self._run:
-                self._waiting.ended(len(batch), ended - started)
             self._n_batches += 1
             self._n_answered += len(batch)
             self._took_s.extend(ended - request.arrived for request in batch)

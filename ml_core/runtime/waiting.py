@@ -24,7 +24,7 @@ I = TypeVar("I")  # noqa: E741  what goes in
 O = TypeVar("O")  # noqa: E741  what comes out
 
 LONGEST_BATCH = 4096
-NEARLY = 0.8  # of the best rate: only sizes that are clearly worse are left out
+NEARLY = 0.95  # of the best rate: only sizes that are clearly worse are left out
 TRY_EVERY = 64  # batches, before a larger size than seems good is tried; doubles when it is not
 
 
