@@ -172,9 +172,9 @@ def students(teacher: nn.Module, data: Data, test: Data, args: Any) -> dict[str,
             seed_all(seed)
             module = convolving(STUDENT)
             if way == "alone":
-                learn(module, data, args.epochs, 5e-3, seed)
+                learn(module, data, 2 * args.epochs, 1e-2, seed)
             else:
-                teach(teacher, module, data, args.epochs, 5e-3, seed)
+                teach(teacher, module, data, 2 * args.epochs, 1e-2, seed)
             found.append(accuracy(module, test))
         print(f"seed {seed}: alone {alone[-1]:.4f}, taught {taught[-1]:.4f}", flush=True)
     gains = [100 * (b - a) for a, b in zip(alone, taught, strict=True)]
@@ -196,13 +196,13 @@ def pruned(
     """
     seed, epochs = args.seeds[0], max(1, args.epochs // 4)
     longer, module = copy.deepcopy(teacher), copy.deepcopy(teacher)
-    learn(longer, data, 4 * epochs, 2e-3, seed)
+    learn(longer, data, 6 * epochs, 2e-3, seed)
     free = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
     before, after = prune(
         module, {"x": data[0][:4]}, PRUNED, free=free, rounds=2,
         tune=lambda _: learn(module, data, epochs, 2e-3, seed),
     )  # fmt: skip
-    teach(teacher, module, data, 2 * epochs, 2e-3, seed)
+    teach(teacher, module, data, 4 * epochs, 2e-3, seed)
     found, best = accuracy(module, test), max(accuracy(one, test) for one in (teacher, longer))
     return module, {
         "pruned_accuracy": found,
@@ -227,7 +227,7 @@ def eight_bits(
     )
     rounding = prepare(module, examples)
     calibrate(rounding, ({"x": data[0][i : i + 1]} for i in rows))
-    learn(rounding, data, max(1, args.epochs // 4), 1e-4, args.seeds[0])
+    teach(module, rounding, data, max(1, args.epochs // 4), 2e-4, args.seeds[0])
     qat = to_int8_onnx(rounding, examples, folder / f"{name}.qat.onnx", outputs=("odds",))
     if float_weights(qat):
         raise ValueError("A weight of the eight-bit file stayed in float.")
@@ -266,14 +266,15 @@ def leaner(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=2000)
+    parser.add_argument("--pictures", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2])
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(2)
     began = time.perf_counter()
-    data, test = cuts(args.pictures, 0), cuts(3 * args.pictures // 2, 1)
+    # Cuts of seed 1 were looked at while the settings were found; these were not.
+    data, test = cuts(args.pictures, 0), cuts(3 * args.pictures // 2, 2)
     with tempfile.TemporaryDirectory() as folder:
         figures = measured(data, test, args, Path(folder))
     figures["seconds"] = time.perf_counter() - began

@@ -125,8 +125,9 @@ def compress(
     `file` is the network as it answers now, and stays where it is.
 
     Pruning and low rank build on the original; distillation teaches what pruning left, also where
-    it alone has lost too much; both quantisations build on the last form in float that passed. The
-    metric decides on the spot; times are taken at the end, in turns.
+    it alone has lost too much. Both quantisations build on the last form in float that passed,
+    which teaches the one that learns under rounding, if anything is taught. The metric decides on
+    the spot; times are taken at the end, in turns.
 
     Raises: ConfigError: if the plan has no step. CancelledError: within one step of being asked.
     """
@@ -220,7 +221,10 @@ class _Work:
             return
         rounding = prepare(network, recipe.examples)
         calibrate(rounding, recipe.samples())
-        recipe.learn(rounding, self.seconds, self.run)
+        if "distil" in self.plan.steps:
+            recipe.teach(copy.deepcopy(network), rounding, self.seconds, self.run)
+        else:
+            recipe.learn(rounding, self.seconds, self.run)
         to_int8_onnx(rounding, recipe.examples, path, outputs=recipe.outputs)
         left = float_weights(path)
         if left:
