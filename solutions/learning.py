@@ -100,7 +100,7 @@ class TogetherOptions(LearningOptions):
         title="Strategy",
         description="How several processes share one training. single: one process; ddp: each "
         "holds the whole network; fsdp2: each holds a share of all; zero2: of gradients and of "
-        "what the optimizer remembers, with DeepSpeed outside the card where it is installed.",
+        "what the optimizer remembers.",
         json_schema_extra=ADVANCED,
     )
     device: Where = Field(
