@@ -42,7 +42,7 @@ def train(page: Page) -> None:
     """Start a training and see its curve before it has ended."""
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_text("More choices").click()
-    page.get_by_label("Epochs").fill("5")
+    page.get_by_label("Epochs", exact=True).fill("5")
     page.get_by_label("Width").fill("16")
     page.get_by_label("Alerts a day").fill("5")
     page.get_by_role("button", name="Start training").click()
