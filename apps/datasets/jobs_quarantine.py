@@ -87,9 +87,14 @@ def _part(
     if version.has_pictures:
         return _part_pictures(version, solution, table, aside, run)
     if type(solution).validate is Solution.validate:
-        file = AsideFile(aside, list(version.mapping.values()))
+        file = AsideFile(aside, list(_mapping(version, solution.inputs()).values()))
         return _sieve(version, solution.inputs(), table, file, run).checked, file.n_rows
     return _part_by_own_rules(version, solution, table, aside, run)
+
+
+def _mapping(version: DatasetVersion, schema: Schema) -> dict[str, str]:
+    """Return the mapping in the order of the schema: a database may keep it in another."""
+    return {name: source for name in schema.names if (source := version.mapping.get(name))}
 
 
 def _sieve(
@@ -98,7 +103,7 @@ def _sieve(
 ) -> Sieved:  # fmt: skip
     with storage.open_blob(version.source_blob) as stream:
         return sieve(
-            stream, preview(version), schema, version.mapping, out=out, aside=file.add,
+            stream, preview(version), schema, _mapping(version, schema), out=out, aside=file.add,
             now=datetime.now(UTC), progress=_progress(run, "rows"),
         )  # fmt: skip
 
@@ -119,13 +124,13 @@ def _part_by_own_rules(
     run: JobRun,
 ) -> tuple[Checked, int]:
     """Part a table whose solution has rules across columns, which look at it as a whole."""
-    file = AsideFile(aside, list(version.mapping.values()))
+    file = AsideFile(aside, list(_mapping(version, solution.inputs()).values()))
     with io.BytesIO() as first:
         _sieve(version, solution.inputs(), first, file, run)
         first.seek(0)
         frame = pl.DataFrame(pq.read_table(first))
     frame = frame.with_columns(pl.Series(ROW, file.number_in_file(frame[ROW].to_list())))
-    names = [name for name in version.mapping if name in frame.columns]
+    names = [name for name in _mapping(version, solution.inputs()) if name in frame.columns]
     return _write(
         _by_own_rules(solution, frame, names, file, NO_MEDIA), solution, table
     ), file.n_rows
