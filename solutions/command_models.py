@@ -15,7 +15,7 @@ from solutions.bundle import read_card
 from solutions.command_inputs import add_command, batch_of, draft_of, options_of, read, solution_of
 from solutions.command_learning import scoring_arguments
 from solutions.command_voice import CORRECT, FAILED
-from solutions.compression import CompressOptions
+from solutions.compression import CompressOptions, why_not
 from solutions.gate import HeldOut, Rule, judge, measured
 
 if TYPE_CHECKING:
@@ -30,11 +30,8 @@ def compress(args: argparse.Namespace) -> int:
     solution = solution_of(args)
     chosen = options_of(CompressOptions, args.set)
     card = read_card(args.bundle)
-    if card.get("privacy"):
-        message = (
-            "A model that is made smaller must not have learnt privately. Got one that has: to "
-            "learn from its data once more would break the promise. Use one that has not."
-        )
+    if reason := why_not(card):
+        message = f"A model must be one that can be made smaller. Got {args.bundle}. {reason}"
         raise ConfigError(message)
     # Cut as for the training, so that all is measured on rows that no learning has seen.
     options, seed = solution.options.model_validate(card.get("options", {})), card.get("seed", 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -78,6 +78,13 @@ class CompressOptions(Options):
     def steps(self) -> tuple[str, ...]:
         """The steps that were chosen, in their order."""
         return tuple(name for name in STEPS if getattr(self, name))
+
+
+def why_not(card: Mapping[str, Any]) -> str:
+    """Say why the model of a card must not be made smaller; nothing if it may."""
+    if card.get("privacy"):
+        return "It learnt privately, and learning from its data once more would break the promise."
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from apps.jobs.services import enqueue
 from apps.registry.models import Compression
 from apps.registry.services import register_child
 from ml_core.errors import ConfigError
+from solutions import compression
 from solutions.compression import STEPS, CompressOptions
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ def why_not(model: ModelVersion) -> str:
         return "This solution does not offer to make its models smaller."
     if model.run_id is None:
         return "This model was made from another one. Make that one smaller instead."
-    if model.card.get("privacy"):
-        return "It learnt privately, and learning from its data once more would break the promise."
-    return ""
+    return compression.why_not(model.card)
 
 
 def start_compression(

@@ -135,3 +135,13 @@ def test_a_damaged_card_is_refused(bundle, tmp_path):
 
     with pytest.raises(ModelError, match=r"card\.json"):
         read_card(tmp_path)
+
+
+def test_a_model_that_learnt_privately_is_not_made_smaller(tmp_path, capsys):
+    (tmp_path / "card.json").write_text(json.dumps({"privacy": {"epsilon": 3.0}}))
+
+    code = ask(tmp_path, tmp_path / "scenes.zip", tmp_path / "smaller", "minutes=0.05")
+
+    assert code == 2
+    assert "would break the promise" in capsys.readouterr().err
+    assert not (tmp_path / "smaller").exists()

@@ -55,6 +55,18 @@ def test_the_form_that_passed_becomes_a_candidate_made_from_the_original(people,
     assert actions[-2:] == ["compression.started", "model.registered"]
 
 
+def test_a_model_that_learnt_privately_is_not_made_smaller(people, model, login):
+    model.card["privacy"] = {"epsilon": 3.0}
+    model.save(update_fields=["card"])
+
+    with pytest.raises(ConfigError, match="would break the promise"):
+        asked(people, model)
+
+    page = login(people.alice).get(reverse("registry:compress", args=[model.pk]))
+    assert b"It learnt privately" in page.content
+    assert not Compression.objects.exists()
+
+
 def test_its_lineage_leads_to_the_training_of_the_original(people, model, run_jobs, login):
     found = asked(people, model)
     run_jobs()
