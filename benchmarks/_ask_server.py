@@ -23,6 +23,7 @@ from apps.answers.server import ModelServer
 from apps.answers.wire import Question, Said
 from benchmarks._served_models import decoded
 from ml_core.runtime.batching import Batcher
+from ml_core.runtime.pauses import spare_what_lives
 from ml_core.runtime.session import Session
 from ml_core.runtime.waiting import Limits
 
@@ -54,6 +55,7 @@ def main() -> None:
     server = ModelServer(Path(socket))
     server.serving.close()
     server.serving = Serving(Path(onnx), float(budget_ms))  # type: ignore[assignment]
+    spare_what_lives()
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     server.serve_forever(poll_interval=0.1)
     Path(socket).unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from ml_core.errors import AssayError, BusyError, ConfigError, DataError
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
     from pathlib import Path
 
 MOST_BYTES = 64 * 2**20
@@ -88,12 +89,12 @@ class ModelServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """
 
     daemon_threads = False
-    request_queue_size = 64
+    request_queue_size = 1024  # a crowd waits to be heard; nobody is sent away for coming at once
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, loaded: Callable[[], None] = lambda: None) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        self.serving = Serving()
+        self.serving = Serving(loaded)
         super().__init__(str(path), Handler)
         path.chmod(0o600)
 

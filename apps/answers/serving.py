@@ -25,7 +25,7 @@ from ml_core.runtime.turns import Turns
 from solutions.joining import join
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ml_core.runtime.waiting import Limits
     from solutions.api import Options, Predictor, Solution, TableBatch
@@ -98,10 +98,14 @@ class Served:
 
 
 class Serving:
-    """All models of a process: loaded when asked for, within the memory that they may take."""
+    """All models of a process: loaded when asked for, within the memory that they may take.
 
-    def __init__(self) -> None:
+    `loaded` is called after each model that was loaded.
+    """
+
+    def __init__(self, loaded: Callable[[], None] = lambda: None) -> None:
         require_limits()
+        self._loaded = loaded
         self._turns = Turns()
         self._sizes: dict[Wanted, int] = {}
         self.host: ModelHost[Wanted, Served] = ModelHost(
@@ -176,6 +180,7 @@ class Serving:
         # The first one brings its libraries along, which are not its own.
         size = max(model.size_bytes, min(grown, 4 * model.size_bytes + _BESIDE))
         self._sizes[wanted] = size
+        self._loaded()
         return Served(solution, predictor, limits_of(model.solution), self._turns), size
 
     def _expected(self, wanted: Wanted) -> int:

@@ -153,9 +153,8 @@ class Batcher(Generic[I, O]):
                     run = self._run
                 for request in late:
                     self._refuse(request, _late())
-                ready = [one for one in batch if one.future.set_running_or_notify_cancel()]
-                if ready:
-                    self._answer(run, ready)
+                if batch:
+                    self._answer(run, batch)
 
     def _next_due(self) -> float | None:
         """Wait until somebody waits, and return when the first is due; None at the end."""
@@ -168,17 +167,18 @@ class Batcher(Generic[I, O]):
         started = self._clock()
         answers = _answers(run, [request.item for request in batch])
         ended = self._clock()
-        if run is self._run:  # nobody else learns, so that nobody need wait for it
-            self._waiting.ended(len(batch), ended - started)
         with self._changed:
             self._n_batches += 1
             self._n_answered += len(batch)
-            self._took_s.extend(ended - request.arrived for request in batch)
+            self._took_s.extend([ended - request.arrived for request in batch])
         for request, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):
                 request.future.set_exception(answer)
             else:
                 request.future.set_result(answer)
+        # Handing out is part of what a batch costs: the next one must wait for it too.
+        if run is self._run:  # nobody else learns, so that nobody need wait for it
+            self._waiting.ended(len(batch), self._clock() - started)
 
     def _refuse(self, request: Request[I, O], why: BusyError) -> None:
         with self._changed:

@@ -35,10 +35,9 @@ class Latencies:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.largest = 0
-        self.quick: FloatArray = np.zeros(self.most + 1)
-        self.typical: FloatArray = np.zeros(self.most + 1)
-        self.high: FloatArray = np.zeros(self.most + 1)
+        self.largest = self.smallest = 0  # of all time, and of late
+        # By rows, from none. Lists: each request looks a few of them up, which arrays do slowly.
+        self.quick, self.typical, self.high = ([0.0] * (most + 1) for _ in range(3))
         self._seen: deque[tuple[int, float]] = deque(maxlen=WINDOW)
         self._n = 0
 
@@ -47,35 +46,39 @@ class Latencies:
         self._seen = deque(list(self._seen)[-FADED:], maxlen=WINDOW)
         self._n = 0
 
-    def learn_anew(self, size: int, seconds: float) -> None:
-        """Take in what one batch took, and forget what it contradicts.
+    def learn_anew(self, size: int, seconds: float) -> bool:
+        """Take in what one batch took, and forget what it contradicts; curves always change.
 
         Fewer rows do not take longer, and what this size took long ago says nothing of today.
         """
         kept = (one for one in self._seen if one[0] != size and (one[0] > size or one[1] < seconds))
         self._seen = deque(kept, maxlen=WINDOW)
-        self.learn(size, seconds)
-        self._draw()
+        if not self.learn(size, seconds):
+            self._draw()
+        return True
 
-    def learn(self, size: int, seconds: float) -> None:
-        """Take in that a batch of `size` rows took so long."""
+    def learn(self, size: int, seconds: float) -> bool:
+        """Take in that a batch of `size` rows took so long, and tell whether curves changed."""
         is_new = size > self.largest
         self._seen.append((size, seconds))
         self.largest = max(self.largest, size)
         self._n += 1
-        if is_new or self._n <= SETTLED or self._n % SETTLED == 0:
+        is_due = is_new or self._n <= SETTLED or self._n % SETTLED == 0
+        if is_due:
             self._draw()
+        return is_due
 
     def _draw(self) -> None:
         by_size: dict[int, list[float]] = {}
         for size, took in sorted(self._seen):
             by_size.setdefault(size, []).append(took)
         sizes = np.array(list(by_size))
+        self.smallest = int(sizes[0])
         counts = np.array([len(took) for took in by_size.values()], dtype=float)
         for name, quantile in (("quick", QUICK), ("typical", 0.5), ("high", HIGH)):
             seconds = np.array([_quantile(took, quantile) for took in by_size.values()])
-            setattr(self, name, self._curve(sizes, seconds, counts))
-        self.high = np.maximum(self.high, self.typical)
+            setattr(self, name, self._curve(sizes, seconds, counts).tolist())
+        self.high = list(map(max, self.high, self.typical))
 
     def _curve(self, sizes: IntArray, seconds: FloatArray, counts: FloatArray) -> FloatArray:
         """Return seconds for 0 to `most` rows. Shapes: (k,), (k,), (k,) -> (most + 1,).

@@ -24,7 +24,7 @@ I = TypeVar("I")  # noqa: E741  what goes in
 O = TypeVar("O")  # noqa: E741  what comes out
 
 LONGEST_BATCH = 4096
-NEARLY = 0.95  # of the best rate: only sizes that are clearly worse are left out
+NEARLY = 0.95  # of the best rate: sizes that cannot be told apart, as times vary
 TRY_EVERY = 64  # batches, before a larger size than seems good is tried; doubles when it is not
 
 
@@ -82,7 +82,7 @@ class Waiting(Generic[I, O]):
         self._since_try, self._try_every = 0, TRY_EVERY
 
     def __len__(self) -> int:
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(map(len, self._queues.values()))
 
     def __iter__(self) -> Iterator[Request[I, O]]:
         """Go through them in the order in which they will be sent."""
@@ -94,9 +94,11 @@ class Waiting(Generic[I, O]):
 
         Raises: BusyError: if the queue is full, or the answer could not come before its deadline.
         """
-        if len(self) >= self.limits.max_waiting:
-            raise self._busy(f"Got {len(self):,} that wait.", now)
-        n_before = sum(len(q) for p, q in self._queues.items() if p >= request.priority)
+        n_before = len(self)
+        if n_before >= self.limits.max_waiting:
+            raise self._busy(f"Got {n_before:,} that wait.", now)
+        if len(self._queues) > 1 or request.priority not in self._queues:
+            n_before = sum(len(q) for p, q in self._queues.items() if p >= request.priority)
         if now + self.wait_s(n_before, now) > request.deadline:
             raise self._busy("Got more work than can be done before this is due.", now)
         self._queues.setdefault(request.priority, deque()).append(request)
@@ -106,31 +108,34 @@ class Waiting(Generic[I, O]):
         size = self.best_size
         # Others will come and go along with it: as many as of late, if not more.
         last = min(size, max(n_before % size + 1, self._last_size))
-        before = n_before // size * float(self.latencies.typical[size])
-        return max(0.0, self._busy_until - now) + before + float(self.latencies.high[last])
+        before = n_before // size * self.latencies.typical[size]
+        return max(0.0, self._busy_until - now) + before + self.latencies.high[last]
 
     def _best_size(self) -> int:
         """Return the size that answers most requests a second within the budget.
 
-        Of sizes that are about as good it is the largest, which clears a queue the soonest. Sizes
-        up to twice the largest one that was seen are thought of. Where not even one row fits, the
+        Of sizes that are about as good it is the one half-way between the smallest and the largest,
+        by ratio: to be wrong about either end costs least there. Sizes from the smallest one that
+        was seen of late to twice the largest are thought of. Where not even one row fits, the
         budget is what one row takes: the sizes that cost no more.
         """
         known = self.latencies
         most = min(self.limits.max_batch_size, max(1, 2 * known.largest))
-        quick, typical = known.quick[1 : most + 1], known.typical[1 : most + 1]
+        quick, typical = (np.array(one[1 : most + 1]) for one in (known.quick, known.typical))
         if not known.largest or quick[0] <= 0:
             return most
         budget = max(self.limits.latency_budget_ms / 1000, float(typical[0]))
         rate = np.where(typical <= budget, np.arange(1, most + 1) / quick, 0.0)
         # Large batches come after the device was held up, and look slower for it than they are.
-        return int(np.flatnonzero(rate >= NEARLY * rate.max())[-1]) + 1
+        good = np.flatnonzero(rate >= NEARLY * rate.max()) + 1
+        least = max(good[0], min(known.smallest, good[-1]))
+        return round(math.sqrt(least * good[-1]))
 
     def take(self, now: float) -> tuple[list[Request[I, O]], list[Request[I, O]]]:
         """Return the next batch, and those before it that can no longer be in time.
 
-        A batch is the first in the queue and whoever of its group comes next. Requests that were
-        cancelled are dropped. An empty batch means that nobody waits.
+        A batch is the first in the queue and whoever of its group comes next; their futures run.
+        Requests that were cancelled are dropped. An empty batch means that nobody waits.
         """
         size = self._next_size()
         batch: list[Request[I, O]] = []
@@ -139,7 +144,7 @@ class Waiting(Generic[I, O]):
             self._cut(self._queues[priority], size, now, (batch, late))
             if not self._queues[priority]:
                 del self._queues[priority]
-        self._busy_until = now + float(self.latencies.typical[len(batch)])
+        self._busy_until = now + self.latencies.typical[len(batch)]
         self._last_size = len(batch)
         return batch, late
 
@@ -158,13 +163,11 @@ class Waiting(Generic[I, O]):
         # Not so many that somebody would be late who still can be in time.
         while queue and len(batch) < size and now + typical[len(batch) + 1] <= due:
             request = queue.popleft()
-            if request.future.cancelled():
-                continue
             if now + typical[1] > request.deadline:
                 late.append(request)
             elif batch and request.group != batch[0].group:
                 passed.append(request)
-            else:
+            elif request.future.set_running_or_notify_cancel():
                 batch.append(request)
                 due = min(due, request.deadline)
         queue.extendleft(reversed(passed))
@@ -173,8 +176,8 @@ class Waiting(Generic[I, O]):
         """Learn from a batch that has ended."""
         before = self.best_size
         learn = self.latencies.learn_anew if size > before else self.latencies.learn
-        learn(size, seconds)
-        self.best_size = self._best_size()
+        if learn(size, seconds):
+            self.best_size = self._best_size()
         self._busy_until = 0.0
         if size > before:  # it was tried; it goes on being tried ever less while it is not good
             is_good = self.best_size >= size

@@ -260,6 +260,20 @@ def test_live_models_are_loaded_before_somebody_asks(models, people, tmp_path):
     assert process.look()["models"] == [str(live.pk)]
 
 
+def test_somebody_hears_of_each_model_that_was_loaded(people, tmp_path, settings):
+    settings.ASSAY_MODELS_SOCKET = str(tmp_path / "m.sock")
+    heard = []
+    server = ModelServer(tmp_path / "m.sock", lambda: heard.append(server.serving.look()["models"]))
+    model = trained_model(people, tmp_path)
+    try:
+        for _ in range(2):
+            server.serving.answer(Question(str(model.pk), ROW))
+    finally:
+        server.server_close()
+
+    assert len(heard) == 1
+
+
 def test_figures_of_each_model_are_told_to_prometheus(settings, models, people, client, tmp_path):
     settings.ASSAY_METRICS_TOKEN = "a long random token"
     model = str(trained_model(people, tmp_path).pk)

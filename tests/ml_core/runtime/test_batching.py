@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 
 import numpy as np
@@ -189,13 +190,30 @@ def test_a_device_that_became_fast_is_found_out():
     assert waiting.best_size >= 14
 
 
+@pytest.mark.parametrize(
+    ("seconds_of", "least", "most"),
+    [
+        (lambda n: 0.0018 * n * (1 if n <= 12 else 1.15), 2, 12),  # what is large fits no cache
+        (lambda n: 0.0018 * n, 2, 16),  # no size is better than another: neither end
+        (lambda n: 0.01 + 0.0001 * n, 24, 32),  # the more the better
+    ],
+)
+def test_a_larger_batch_must_be_worth_it(seconds_of, least, most):
+    waiting = Waiting(Limits(32, 500.0, 10_000))
+    draws = np.random.default_rng(0)
+    for size in draws.integers(1, 33, 250):
+        waiting.ended(int(size), seconds_of(size) * draws.uniform(1, 1.1))
+
+    assert least <= waiting.best_size <= most
+
+
 @given(st.lists(st.tuples(st.integers(1, 16), st.floats(1e-5, 10)), min_size=1, max_size=80))
 def test_more_rows_never_take_less(measured):
     known = Latencies(16)
     for size, seconds in measured:
         known.learn(size, seconds)
         assert (np.diff(known.typical) >= -1e-12).all()
-        assert (known.high >= known.typical).all()
+        assert all(map(operator.ge, known.high, known.typical))
 
 
 def test_the_nearest_rising_values_are_means_of_what_falls():

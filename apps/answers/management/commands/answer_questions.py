@@ -18,8 +18,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         from apps.answers.server import ModelServer  # noqa: PLC0415  heavy
+        from ml_core.runtime.pauses import spare_what_lives  # noqa: PLC0415  only wanted here
 
-        server = ModelServer(Path(settings.ASSAY_MODELS_SOCKET))
+        server = ModelServer(Path(settings.ASSAY_MODELS_SOCKET), spare_what_lives)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
         ended = threading.Event()
         threading.Thread(target=server.keep_warm, args=(ended,), daemon=True).start()
