@@ -103,6 +103,14 @@ class TogetherOptions(LearningOptions):
         "what the optimizer remembers.",
         json_schema_extra=ADVANCED,
     )
+    offload: bool = Field(
+        default=False,
+        title="Offload to the processor's memory",
+        description="With fsdp2 and zero2: what a process holds of weights, gradients and the "
+        "optimizer's memory lies there, and the optimizer steps there. For networks that are too "
+        "large for a card; slower.",
+        json_schema_extra=ADVANCED,
+    )
     device: Where = Field(
         "cpu",
         title="Learn on",
@@ -154,6 +162,8 @@ class TogetherOptions(LearningOptions):
             )
         if machines > 1 and not given.get("rendezvous"):
             raise ValueError("several machines need a rendezvous, host:port")
+        if given.get("offload") and given.get("strategy") not in ("fsdp2", "zero2"):
+            raise ValueError("offload is for shards; choose fsdp2 or zero2")
         if given.get("machine", 0) >= machines:
             raise ValueError("the number of a machine is below that of machines")
         return machines
@@ -165,7 +175,7 @@ class TogetherOptions(LearningOptions):
         return Ranks(self.processes, self.machines, self.machine, self.rendezvous, self.device)
 
     def _where(self) -> dict[str, Any]:
-        return {"strategy": self.strategy, "device": self.device}
+        return {"strategy": self.strategy, "device": self.device, "offload": self.offload}
 
 
 def with_default(name: str, value: Any) -> Any:

@@ -20,8 +20,9 @@ class FitOptions:
     what is validated and kept. `patience` counts epochs without a better monitored figure. Where
     `max_seconds` will end it before all `epochs`, the rate falls to zero by then instead.
     `accumulate` batches make one step of the optimiser, as if they had been one batch. `strategy`
-    says how ranks share the work, where there are several. `device` None is where the network is;
-    elsewhere a copy learns, and the network given is where it is validated.
+    says how ranks share the work, where there are several; with `offload` shards, and what the
+    optimizer remembers of them, lie in the processor's memory between their uses. `device` None is
+    where the network is; elsewhere a copy learns, and the network given is where it is validated.
     """
 
     epochs: int = 10
@@ -37,6 +38,7 @@ class FitOptions:
     accumulate: int = 1
     schedule: Schedule = "cosine"
     strategy: Strategy = "single"
+    offload: bool = False
     device: Where | None = None
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ml_core.nn.shared_norm import share_norms
@@ -28,8 +28,12 @@ class Sharded(Single):
     A weight that a step has no use for gets a gradient of zero, where one rank alone would leave
     it out of the step; the optimizer's momentum moves it on.
 
+    Offloaded shards lie in the processor's memory, where the optimizer steps; a card holds what it
+    is computing with, and no more.
+
     Source: Rajbhandari et al., "ZeRO" (SC 2020): stage 3, and stage 2 where weights stay gathered
-    between the passes. Zhao et al., "PyTorch FSDP" (VLDB 2023).
+    between the passes. Ren et al., "ZeRO-Offload" (USENIX ATC 2021). Zhao et al., "PyTorch FSDP"
+    (VLDB 2023).
     """
 
     copies = True
@@ -45,7 +49,9 @@ class Sharded(Single):
         """Gather one tensor after the other; the first rank keeps them, on the CPU."""
         kept: Tensors = {}
         for name, tensor in tensors.items():
-            full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+            full = tensor
+            if isinstance(tensor, DTensor):  # offloaded ones must be where the ranks talk
+                full = cast("DTensor", tensor.to(self.device)).full_tensor()
             if group.is_first():
                 kept[name] = full.detach().cpu()
         return kept
@@ -68,11 +74,16 @@ class Sharded(Single):
     def _wrap(self, stepped: Stepped) -> torch.nn.Module:
         share_norms(stepped)
         mesh = init_device_mesh(self.device.type, (group.n_ranks(),))
+        for weight in stepped.parameters():  # cut by rows, as they lie: channels last cannot be
+            weight.data = weight.data.contiguous()
         blocks = _blocks(stepped)
         stepped.touched = _outside(stepped, blocks)  # ranks must scatter the same gradients
+        how: dict[str, Any] = {"mesh": mesh, "reshard_after_forward": self.frees_weights}
+        if self.options.offload:
+            how["offload_policy"] = CPUOffloadPolicy(pin_memory=self.device.type == "cuda")
         for block in blocks:
-            fully_shard(block, mesh=mesh, reshard_after_forward=self.frees_weights)
-        fully_shard(stepped, mesh=mesh, reshard_after_forward=self.frees_weights)
+            fully_shard(block, **how)
+        fully_shard(stepped, **how)
         return stepped
 
 
@@ -107,5 +118,8 @@ def _like(whole: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     """Return this rank's part of a whole tensor, cut as another is; no rank has to be asked."""
     if not isinstance(tensor, DTensor) or whole.ndim == 0:
         return whole
-    whole = whole.to(tensor.device)
-    return distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None)
+    mesh = tensor.device_mesh
+    shard = distribute_tensor(
+        whole.to(mesh.device_type), mesh, tensor.placements, src_data_rank=None
+    )
+    return shard.to(tensor.device)  # which is another where shards are offloaded

@@ -12,6 +12,7 @@ from torch.nn import functional
 from ml_core.data.labels.box import from_text
 from ml_core.seed import generator
 from ml_core.tracking.run import stop_if_cancelled
+from ml_core.train.group import mine
 from solutions.casting.pictures import GREY, fitted
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def changed(
 ) -> dict[str, Tensor]:
     """Return some pictures, each flipped, moved, scaled and lit at random, as the loss wants them.
 
-    The same seed and step give the same changes.
+    The same seed and step give the same changes. Where several ranks learn together, each gets
+    its share of the rows, changed as they would be for one alone.
     """
     draws = generator(seed, "changes", *step)
     n = len(rows)
@@ -72,8 +74,11 @@ def changed(
     zoom = 1 + draws.uniform(-SCALE, SCALE, n)
     shift = draws.uniform(-SHIFT, SHIFT, (n, 2)) * 2
     light = 1 + draws.uniform(-LIGHT, LIGHT, n)
+    own = mine(np.arange(n))
+    rows, flips, light = rows[own], flips[own], light[own]
+    zoom, shift = zoom[own], shift[own]
     # grid_sample asks where each new pixel comes from: old = new * flip / zoom + shift, in -1..1.
-    matrix = np.zeros((n, 2, 3), np.float32)
+    matrix = np.zeros((len(rows), 2, 3), np.float32)
     matrix[:, 0, 0], matrix[:, 1, 1] = flips[:, 0] / zoom, flips[:, 1] / zoom
     matrix[:, :, 2] = shift
     pictures = torch.from_numpy(lesson.pixels[rows]).float() - GREY

@@ -8,10 +8,10 @@ from pydantic import Field, field_validator
 
 from solutions.api import Options
 from solutions.casting.limits import read_limits
-from solutions.learning import LearningOptions, with_default
+from solutions.learning import TogetherOptions, with_default
 
 
-class CastingOptions(LearningOptions):
+class CastingOptions(TogetherOptions):
     """How to learn; the defaults suit some hundred pictures on two cores."""
 
     network: Literal["agfpn", "stock"] = Field(

@@ -13,6 +13,7 @@ from ml_core.errors import DataError, Issue
 from ml_core.runtime.export import to_onnx
 from ml_core.runtime.parity import compare
 from ml_core.seed import generator, seed_all
+from ml_core.train.group import leave_unless_first
 from ml_core.train.loop import fit
 from solutions.api import Predictions, Trained
 from solutions.bundle import NETWORK, write_card
@@ -63,6 +64,7 @@ def train(
     freeze(network)
     history = learn(network, lesson, valid, options, run)
     run.log(f"Best after epoch {history.best_epoch}; ended by {history.stopped}.")
+    leave_unless_first()
     run.stage("exporting")
     parity = export(network, valid, out / NETWORK)
     save_weights(network, out)
@@ -110,10 +112,10 @@ def learn(
     network: Detector, lesson: Lesson, valid: Lesson, options: CastingOptions, run: Run
 ) -> History:
     """Learn from drawn boxes; keep the epoch that finds best."""
-    loss_now = loss_of(network)
 
     def step(module: Detector, batch: dict[str, Tensor]) -> Tensor:
-        loss: Tensor = loss_now(told(module, batch), batch)[0].sum()
+        # Made where the batch lies: it may be another device than that of `network`.
+        loss: Tensor = loss_of(module)(told(module, batch), batch)[0].sum()
         return loss / len(batch["pictures"])
 
     def validate(module: Detector) -> dict[str, float]:

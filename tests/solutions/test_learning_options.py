@@ -71,6 +71,7 @@ def test_what_cannot_work_is_refused(wrong):
         ({"processes": 2}, "choose ddp"),
         ({"strategy": "ddp", "machines": 2}, "need a rendezvous"),
         ({"strategy": "ddp", "machine": 1}, "below that of machines"),
+        ({"strategy": "ddp", "offload": True}, "choose fsdp2 or zero2"),
         ({"rendezvous": "host"}, "pattern"),
         ({"rendezvous": "host:1 -o"}, "pattern"),
     ],
@@ -83,7 +84,14 @@ def test_what_cannot_train_together_is_refused(wrong, hint):
 
 def test_what_is_written_for_one_process_has_no_strategy():
     with pytest.raises(ValidationError, match="strategy"):
-        casting.options(strategy="ddp")
+        LearningOptions(strategy="ddp")
+
+
+@pytest.mark.parametrize("solution", [casting, fraud, vqa], ids=lambda one: one.slug)
+def test_each_solution_can_be_trained_by_several_processes(solution):
+    chosen = solution.options(strategy="zero2", processes=2)
+
+    assert chosen.ranks() == Ranks(2)
 
 
 def test_ranks_are_what_was_asked_for():

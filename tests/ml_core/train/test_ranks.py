@@ -56,6 +56,7 @@ CASES = {
     "ddp, in parts": {"options": {"strategy": "ddp", "accumulate": 2}},
     "fsdp2": {"options": {"strategy": "fsdp2"}},
     "zero2, in parts": {"options": {"strategy": "zero2", "accumulate": 2}},
+    "zero2, offloaded": {"options": {"strategy": "zero2", "offload": True}},
     # So small that no first step overflows, which alone and together would be at another scale.
     "fsdp2 in fp16": {"options": {"strategy": "fsdp2", "precision": "fp16"}, "shrunk": 1e-3},
 }
@@ -154,11 +155,18 @@ def free_port():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp2", "zero2"])
-def test_graphics_cards_learn_what_a_processor_learns(strategy):
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"strategy": "ddp"}, {"strategy": "fsdp2"}, {"strategy": "zero2"},
+        {"strategy": "zero2", "offload": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_graphics_cards_learn_what_a_processor_learns(way):
     ranks = Ranks(here=torch.cuda.device_count(), device="cuda")
 
-    found = together({"options": OPTIONS | {"strategy": strategy, "device": "cuda"}}, ranks=ranks)
+    found = together({"options": OPTIONS | {"device": "cuda"} | way}, ranks=ranks)
 
     assert found["n_ranks"] == torch.cuda.device_count()
     assert_same(found, alone(), rel=1e-2)
