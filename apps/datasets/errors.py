@@ -5,6 +5,8 @@ from __future__ import annotations
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+from ml_core.errors import IntegrityError
+
 
 class TooLargeError(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
@@ -31,3 +33,13 @@ class DiskFullError(APIException):
 class ConflictError(APIException):
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
+
+
+class LostFileError(IntegrityError, FileNotFoundError):
+    """A file that the database knows of, and that is not on the disk any more."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Files that are kept must be on the disk. {what[0].upper()}{what[1:]} is not there "
+            "any more. Restore it from a backup."
+        )

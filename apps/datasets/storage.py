@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from django.conf import settings
 
 from apps.accounts import keyring
-from apps.datasets.errors import DiskFullError
+from apps.datasets.errors import DiskFullError, LostFileError
 from ml_core.errors import IntegrityError, ModelError
 from ml_core.security.cipher import DecryptingReader, EncryptingWriter
 
@@ -149,10 +149,13 @@ def write(prefix: str) -> BlobWriter:
 def open_blob(name: str) -> BinaryIO:
     """Open a file to read at any place, as plain bytes.
 
-    Raises: IntegrityError: if it is not as it was written. FileNotFoundError: if it is gone.
+    Raises: IntegrityError: if it is not as it was written. LostFileError: if it is gone.
     """
     what = described(name)
-    raw = path_of(name).open("rb")
+    try:
+        raw = path_of(name).open("rb")
+    except FileNotFoundError as error:
+        raise LostFileError(what) from error
     try:
         reader = DecryptingReader(raw, keyring.keys(), what)
     except IntegrityError as error:

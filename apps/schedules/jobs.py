@@ -17,7 +17,7 @@ from apps.registry.bundles import load
 from apps.registry.services import live as live_model
 from apps.schedules.comparing import compare
 from apps.schedules.concluding import conclude
-from apps.schedules.models import DONE, RunState, ScheduleRun
+from apps.schedules.models import DONE, GIVEN_UP, RunState, ScheduleRun
 from apps.schedules.services import metric_of
 from ml_core.errors import ConfigError, JobError, NotAllowedError
 from ml_core.tracking.run import stop_if_cancelled
@@ -48,10 +48,17 @@ def end(job: Job) -> None:
 
 @handler("retrain", on_end=end, needs=("schedules.manage", "solutions.train"))
 def retrain(job: Job, run: JobRun) -> str:
-    """Do one run of a policy; an attempt after a crash goes on with the model that stands."""
-    found: ScheduleRun = ScheduleRun.objects.select_related(
+    """Do one run of a policy; an attempt after a crash goes on with the model that stands.
+
+    Raises: JobError: if the policy was deleted. Others: as the training raises them.
+    """
+    rows = ScheduleRun.objects.select_related(
         "policy__changed_by", "policy__team", "version__dataset", "version__team"
-    ).get(pk=job.params["schedule_run"])
+    )
+    found: ScheduleRun | None = rows.filter(pk=job.params["schedule_run"]).first()
+    if found is None or (found.policy.deleted_at and found.state in GIVEN_UP):
+        message = "A run must belong to a policy. Its policy was deleted. Make another one."
+        raise JobError(message, permanent=True)
     if found.state in DONE:
         return found.get_absolute_url()
     ScheduleRun.objects.filter(pk=found.pk).exclude(state__in=DONE).update(

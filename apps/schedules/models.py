@@ -36,6 +36,7 @@ class RunState(models.TextChoices):
 
 OPEN = frozenset({RunState.QUEUED, RunState.RUNNING})
 DONE = frozenset({RunState.NOTHING, RunState.REFUSED, RunState.CANDIDATE, RunState.LIVE})
+GIVEN_UP = frozenset({RunState.FAILED, RunState.CANCELLED})
 
 
 class Policy(TeamOwned):

@@ -25,6 +25,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from apps.answers.wire import ModelProcessError
+from apps.datasets.errors import LostFileError
 from ml_core.errors import (
     AssayError,
     BusyError,
@@ -184,6 +185,7 @@ _OF_OURS: tuple[tuple[type[AssayError], int, str, str, str], ...] = (
     (ConfigError, 400, "This setting cannot work", "config", "Change it and try again."),
     (NotAllowedError, 403, FORBIDDEN.title, FORBIDDEN.code, FORBIDDEN.advice),
     (ModelError, 409, "This model cannot be used", "model", "Choose another model."),
+    (LostFileError, 409, "A stored file is gone", "lost-file", "Ask an administrator."),
     (IntegrityError, 409, "A stored file is damaged", "damaged", "Ask an administrator."),
     (CancelledError, 409, "Cancelled", "cancelled", ""),
     (DeviceError, 409, "The device is not there", "device", "Choose another device."),

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apps.audit.models import AuditEvent
+from apps.datasets import storage
 from apps.inference import jobs
 from apps.inference.models import Explanation, Prediction
 from apps.jobs.models import Job
@@ -175,6 +176,16 @@ def test_a_download_is_a_stream_and_is_recorded(people, login, prediction, form)
     assert len(b"".join(answer.streaming_content)) > 1000
     assert f'filename="march-scored.{form}"' in answer["Content-Disposition"]
     assert AuditEvent.objects.filter(action="result.downloaded").count() == 1
+
+
+def test_a_result_whose_file_was_lost_says_so(people, login, prediction):
+    storage.path_of(prediction.result_blob).unlink()
+
+    page = login(people.alice).get(prediction.get_absolute_url())
+
+    assert page.status_code == 409
+    assert "A stored file is gone" in page.content.decode()
+    assert "Restore it from a backup" in page.content.decode()
 
 
 def test_another_form_of_download_is_not_found(people, login, prediction):

@@ -9,6 +9,8 @@ from apps.accounts.policies import RIGHTS
 from apps.catalog.services import registry
 from apps.datasets.models import Dataset
 from apps.jobs.models import Job
+from apps.jobs.services import cancel, retry
+from apps.registry.models import ModelVersion
 from apps.schedules import services
 from apps.schedules.cron import Cron
 from apps.schedules.models import Policy
@@ -201,6 +203,21 @@ def test_a_deleted_policy_is_listed_no_more_and_offers_nothing(people, login, ru
         reverse("schedules:edit", args=[policy.pk]), form_of(policy.dataset, name="Again")
     )
     assert "This one is. Make a new one." in edit.content.decode()
+
+
+def test_a_run_of_a_deleted_policy_is_not_taken_up_again(people, login, run_jobs):
+    policy, client = policy_of(people), login(people.alice)
+    client.post(reverse("schedules:run", args=[policy.pk]))
+    job = policy.runs.get().job
+    cancel(job, people.alice)
+    client.post(reverse("schedules:delete", args=[policy.pk]))
+
+    retry(job, people.alice)
+    run_jobs()
+
+    job.refresh_from_db()
+    assert (job.state, ModelVersion.objects.count()) == ("failed", 0)
+    assert "Its policy was deleted" in job.error
 
 
 def test_approval_is_offered_to_a_second_person_alone(people, login, settings):
