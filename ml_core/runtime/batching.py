@@ -12,7 +12,7 @@ from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 from ml_core.errors import BusyError, ModelError
 from ml_core.runtime.turns import Turns
@@ -130,6 +130,8 @@ class Batcher(Generic[I, O]):
             self._refuse(request, _closed())
         if self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._run = _gone  # whose model may hold this batcher: two that hold each other stay
 
     def figures(self) -> Figures:
         """Return how it stands."""
@@ -201,6 +203,10 @@ def _answers(run: Run[I, O], items: list[I]) -> Sequence[O | Exception]:
             return [error]
         return [answer for item in items for answer in _answers(run, [item])]
     return answers
+
+
+def _gone(items: Sequence[Any]) -> Sequence[Any]:  # noqa: ARG001  stands where a model was
+    raise _closed()
 
 
 def _late() -> BusyError:

@@ -99,7 +99,9 @@ class Waiting(Generic[I, O]):
             raise self._busy(f"Got {n_before:,} that wait.", now)
         if len(self._queues) > 1 or request.priority not in self._queues:
             n_before = sum(len(q) for p, q in self._queues.items() if p >= request.priority)
-        if now + self.wait_s(n_before, now) > request.deadline:
+        # A device that nobody uses is tried, however slow it was: else it could never show better.
+        is_free = not n_before and self._busy_until <= now
+        if not is_free and now + self.wait_s(n_before, now) > request.deadline:
             raise self._busy("Got more work than can be done before this is due.", now)
         self._queues.setdefault(request.priority, deque()).append(request)
 
@@ -163,7 +165,7 @@ class Waiting(Generic[I, O]):
         # Not so many that somebody would be late who still can be in time.
         while queue and len(batch) < size and now + typical[len(batch) + 1] <= due:
             request = queue.popleft()
-            if now + typical[1] > request.deadline:
+            if now > request.deadline or (batch and now + typical[1] > request.deadline):
                 late.append(request)
             elif batch and request.group != batch[0].group:
                 passed.append(request)

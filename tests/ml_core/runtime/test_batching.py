@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import operator
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -162,6 +164,19 @@ def test_nobody_waits_for_what_cannot_be_in_time():
     assert len(played.answered) > 0.98 * 2000  # as many as can be done
 
 
+def test_one_slow_batch_does_not_shut_the_door_for_ever():
+    waiting = Waiting(Limits(timeout_s=1.0))
+    waiting.ended(1, 2.0)
+
+    for number in range(20):
+        waiting.put(Request(number, float(number), number + 1.0), float(number))
+        batch, late = waiting.take(float(number))
+        assert (len(batch), late) == (1, [])
+        waiting.ended(1, 0.01)
+
+    assert waiting.wait_s(0, 20.0) < 0.1
+
+
 def test_a_full_queue_says_when_to_come_again():
     waiting = Waiting(Limits(max_batch_size=1, max_waiting=3))
     waiting.ended(1, 2.0)
@@ -304,6 +319,26 @@ def test_a_swap_under_load_refuses_nobody_for_a_guess():
 
     assert waiting.best_size == before == 8
     assert len(waiting) == 500
+
+
+def test_a_model_that_holds_its_batcher_goes_when_it_is_closed():
+    class Served:
+        def __init__(self):
+            self.batcher = Batcher(self.answer)
+
+        def answer(self, items):
+            return items
+
+    served = Served()
+    gone = weakref.ref(served)
+    gc.disable()  # which may pass over it: `pauses.spare_what_lives`
+    try:
+        assert served.batcher.ask(1) == 1
+        served.batcher.close()
+        del served
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_closing_answers_who_waits_and_takes_nobody_else(gate):
