@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ml_core.errors import ModelError
+from ml_core.runtime.parity import largest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,9 +66,9 @@ def require_same(before: list[Tensor], after: list[Tensor]) -> None:
 
     Raises: ModelError: if an output differs by more than a thousandth of the largest.
     """
-    apart = max(float((a - b).abs().max()) for a, b in zip(before, after, strict=True))
-    largest = max(1.0, *(float(a.abs().max()) for a in before))
-    if not apart <= CLOSE * largest:
+    apart = largest([float((a - b).abs().max()) for a, b in zip(before, after, strict=True)])
+    size = max(1.0, *(float(a.abs().max()) for a in before))
+    if not apart <= CLOSE * size:
         message = (
             f"A rebuilt network must say the same as before. Got a difference of {apart:g}. "
             "Give each norm and activation a convolution of its own."

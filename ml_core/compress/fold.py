@@ -34,7 +34,10 @@ def fold_norms(module: nn.Module, examples: Mapping[str, Tensor]) -> int:
 
 
 def _fold(layer: Any, norm: Any) -> None:
+    learns = layer.weight.requires_grad
     layer.weight, layer.bias = fuse_conv_bn_weights(
         layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight,
         norm.bias,
     )  # fmt: skip
+    # torch freezes a bias that was not there before; it holds the norm's shift, which has to learn.
+    layer.bias.requires_grad_(learns)

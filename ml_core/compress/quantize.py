@@ -30,6 +30,7 @@ from ml_core.compress.fold import CONVOLUTIONS, fold_norms
 from ml_core.compress.prune import LAYERS
 from ml_core.compress.quantised import strip
 from ml_core.errors import ModelError
+from ml_core.runtime.parity import largest
 from ml_core.runtime.session import Session
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def agreement(
     wanted = told(module, examples)
     session = Session(path, device="cpu", threads=2)
     got = session.run({name: tensor.numpy() for name, tensor in examples.items()})
-    worst = max(_apart(a.numpy(), b) for a, b in zip(wanted, got.values(), strict=True))
+    worst = largest([_apart(a.numpy(), b) for a, b in zip(wanted, got.values(), strict=True)])
     if not worst <= within:
         message = (
             f"The eight-bit file must agree with its network to {within:.0%}. Got {worst:.1%}. "

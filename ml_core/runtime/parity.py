@@ -31,7 +31,7 @@ def compare(
     """
     session = Session(path, device="cpu")
     alone = {name: tensor[:1] for name, tensor in examples.items()}
-    worst = max(_difference(module, session, batch) for batch in (examples, alone))
+    worst = largest([_difference(module, session, batch) for batch in (examples, alone)])
     if not worst <= atol:  # a NaN is no agreement either
         message = (
             f"The exported model must agree with its network to {atol:g}. Got {worst:g}. "
@@ -54,7 +54,12 @@ def _difference(
         )
         raise ModelError(message)
     pairs = zip(wanted, got, strict=True)
-    return max(float(np.max(np.abs(a - b), initial=0.0)) for a, b in pairs)
+    return largest([float(np.max(np.abs(a - b), initial=0.0)) for a, b in pairs])
+
+
+def largest(differences: Sequence[float]) -> float:
+    """Return the largest, or NaN if one of them is: Python's `max` may pass over it."""
+    return float(np.max(differences))
 
 
 def _run(module: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> list[NDArray[np.float64]]:

@@ -148,6 +148,16 @@ def test_folded_norms_change_nothing(learnt, some):
     assert torch.allclose(before, learnt(**some), atol=1e-4)
 
 
+@pytest.mark.parametrize("learns", [True, False])
+def test_the_shift_of_a_folded_norm_learns_as_its_convolution_does(learns):
+    layers = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.BatchNorm2d(2)).eval()
+    layers[0].weight.requires_grad_(learns)
+
+    fold_norms(layers, {"input": torch.rand(2, 1, 4, 4)})
+
+    assert layers[0].bias.requires_grad is learns
+
+
 def test_a_norm_whose_convolution_is_used_elsewhere_is_refused():
     class Shared(nn.Module):
         def __init__(self):

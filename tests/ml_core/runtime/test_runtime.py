@@ -73,6 +73,20 @@ def test_a_network_that_gives_no_number_is_found(exported, monkeypatch):
         compare(broken, path, examples())
 
 
+def test_no_number_in_the_second_output_alone_is_found(exported):
+    class Half(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = exported[0]
+
+        def forward(self, row, near):
+            score, hidden = self.inner(row, near)
+            return score, hidden * float("nan")
+
+    with pytest.raises(ModelError, match="Got nan"):
+        compare(Half(), exported[1], examples())
+
+
 def test_an_export_needs_one_free_axis(tmp_path):
     with pytest.raises(ModelError, match="first axis"):
         to_onnx(Scorer(), examples(1), tmp_path / "m.onnx", outputs=("score", "hidden"))
