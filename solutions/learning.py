@@ -162,8 +162,12 @@ class TogetherOptions(LearningOptions):
             )
         if machines > 1 and not given.get("rendezvous"):
             raise ValueError("several machines need a rendezvous, host:port")
-        if given.get("offload") and given.get("strategy") not in ("fsdp2", "zero2"):
-            raise ValueError("offload is for shards; choose fsdp2 or zero2")
+        if given.get("offload") and (
+            given.get("strategy") not in ("fsdp2", "zero2") or not together
+        ):
+            raise ValueError(
+                "offload is for shards; choose fsdp2 or zero2, and two processes or more"
+            )
         if given.get("machine", 0) >= machines:
             raise ValueError("the number of a machine is below that of machines")
         return machines

@@ -16,7 +16,7 @@ from ml_core.tracking.run import CANCELLED, Run
 from ml_core.train import checkpoint as files
 from ml_core.train import group
 from ml_core.train.mean import RunningMean
-from ml_core.train.options import FitOptions as FitOptions  # noqa: PLC0414, TC001  this door's
+from ml_core.train.options import FitOptions as FitOptions  # noqa: PLC0414  this door's
 from ml_core.train.private import Private
 from ml_core.train.schedule import rate_share as rate_share  # noqa: PLC0414
 from ml_core.train.strategy import begin
@@ -270,7 +270,7 @@ class _State:
         whole = {name: tensor.shape for name, tensor in saved.part("model.").items()}
         here = {name: tensor.shape for name, tensor in self.learning.weights().items()}
         for what, same in (
-            ("options as the training", saved.facts["plan"] == self._plan()),
+            ("options as the training", _said(saved.facts["plan"]) == _said(self._plan())),
             ("network", whole == here),
         ):
             if not same:
@@ -309,6 +309,13 @@ class _State:
         if self.n_steps % max(1, total // CURVE_POINTS) == 0:
             self.history.curve.append((self.n_steps, loss))
             run.metric("batch_loss", loss, self.n_steps)
+
+
+def _said(plan: dict[str, Any]) -> dict[str, Any]:
+    """Leave out options at their default: an older checkpoint cannot name those that are newer."""
+    usual = asdict(FitOptions())
+    options = {k: v for k, v in plan["options"].items() if k not in usual or v != usual[k]}
+    return plan | {"options": options}
 
 
 def _one(_: Any) -> float:

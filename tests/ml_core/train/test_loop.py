@@ -207,6 +207,19 @@ def test_it_refuses_a_checkpoint_of_other_options(tmp_path):
         train(network(), FitOptions(epochs=2, **DOWN), checkpoint=tmp_path / "state")
 
 
+def test_a_checkpoint_that_is_older_than_an_option_is_gone_on_from(tmp_path):
+    options = FitOptions(epochs=1, **DOWN)
+    first, again = network(), network()
+    train(first, options, checkpoint=tmp_path / "state")
+    saved = checkpoint.load(tmp_path / "state")
+    del saved.facts["plan"]["options"]["offload"]
+    checkpoint.save(saved, tmp_path / "state")
+
+    train(again, options, checkpoint=tmp_path / "state")
+
+    assert torch.equal(first[0].weight, again[0].weight)
+
+
 def test_it_refuses_a_checkpoint_of_another_network(tmp_path):
     train(network(), FitOptions(epochs=1, **DOWN), checkpoint=tmp_path / "state")
     other = torch.nn.Linear(3, 1)
