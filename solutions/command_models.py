@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml_core.compress.gate import require_one, table
+from ml_core.compress.gate import table
 from ml_core.errors import ConfigError
 from ml_core.tracking.console import ConsoleRun
 from solutions.bundle import read_card
@@ -41,7 +41,7 @@ def compress(args: argparse.Namespace) -> int:
         split = solution.split(batch, options, seed)
         run.log(split.how)
         made = solution.compress(args.bundle, split, chosen, run, draft)
-        require_one(made.variants)
+        made.require()
         draft.rename(args.out)
     print(table(made.variants))
     print(f"Bundle of the form {made.chosen!r}: {args.out}")

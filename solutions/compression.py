@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from ml_core.compress.gate import GateError, Variant, require_one, table
 from solutions.api import Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from ml_core.compress.gate import Variant
 
 STEPS = ("low_rank", "prune", "distil", "ptq", "qat")
 
@@ -91,10 +90,18 @@ def why_not(card: Mapping[str, Any]) -> str:
 class Compressed:
     """All forms that were tried, the original first, and the bundle of the one that was chosen.
 
-    Where none kept enough of the first figure there is no bundle, and `chosen` is empty.
+    Where none kept enough of the first figure there is no bundle, and `chosen` is empty; `reason`
+    says why, if one kept enough where it was chosen, and not where it was tested.
     """
 
     variants: tuple[Variant, ...]
     chosen: str = ""
     bundle: Path | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+
+    def require(self) -> None:
+        """Stop if there is no bundle. Raises: GateError: saying why, with the table of all."""
+        if self.bundle is None:
+            require_one(self.variants)
+            raise GateError(f"{self.reason}\n{table(self.variants)}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ml_core.compress.gate import GateError
+from ml_core.compress.gate import Gate, GateError
 from ml_core.compress.pipeline import ORIGINAL, Plan, Recipe, compress
 from ml_core.errors import ConfigError
 from ml_core.evaluate.intervals import Interval, bootstrap
@@ -27,6 +28,8 @@ from solutions.bundle import (
 from solutions.compression import Compressed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ml_core.compress.gate import Variant
     from ml_core.compress.pipeline import Compressed as Made
     from ml_core.tracking.run import Run
@@ -37,6 +40,14 @@ if TYPE_CHECKING:
 OWN = frozenset({CARD, PREPARATION, NETWORK, EIGHT_BITS, WEIGHTS})
 N_DRAWS = 200
 QUANTISED = frozenset({"PTQ", "QAT"})
+
+
+class Tell(Protocol):
+    """Says what a card must say of the new form, where the original's words do not hold."""
+
+    def __call__(self, metrics: Mapping[str, float], out: Path) -> Mapping[str, Any]:
+        """Return entries of the card of the bundle `out`, which was measured."""
+        ...
 
 
 class Settle(Protocol):
@@ -97,8 +108,12 @@ def make_smaller(  # noqa: PLR0913  what of, by which recipe, and what is to com
     network: Any,
     recipe: Recipe,
     settle: Settle,
+    tell: Tell = lambda *_: {},
 ) -> Compressed:
     """Take the steps that were chosen, and write the bundle of the best form that passed.
+
+    Forms are judged on the validation part. The best is then tested, once, on the part that is
+    reported on, and must pass there too.
 
     Raises: ConfigError: if a step is not offered. CancelledError: if asked to stop.
     """
@@ -120,11 +135,40 @@ def make_smaller(  # noqa: PLR0913  what of, by which recipe, and what is to com
     settle(made.networks[chosen.name], out, file)
     run.stage("Measuring")
     metrics, sure = figures_of(solution, solution.load(out, "cpu"), data.test)
+    variants, reason = _tested(solution, bundle, data.test, made.variants, chosen, sure.value)
+    if reason:
+        run.log(reason)
+        return Compressed(variants, reason=reason)
     first = solution.metrics[0].name
     metrics |= {f"{first}_low": sure.low, f"{first}_high": sure.high}
-    card = _card(solution, bundle, made, chosen, metrics)
-    save_card(out, card | {"compression": options.model_dump(mode="json")})
-    return Compressed(made.variants, chosen.name, out, metrics)
+    card = _card(solution, bundle, variants, made.base, chosen, metrics)
+    card |= {"compression": options.model_dump(mode="json"), **tell(metrics, out)}
+    save_card(out, card)
+    return Compressed(variants, chosen.name, out, metrics)
+
+
+def _tested(
+    solution: Solution[Any], bundle: Path, test: TableBatch, variants: tuple[Variant, ...],
+    chosen: Variant, value: float,
+) -> tuple[tuple[Variant, ...], str]:  # fmt: skip
+    """Ask the original about the same rows; return the forms with it, and why none is kept."""
+    first = solution.metrics[0]
+    original = solution.load(bundle, "cpu").predict(test)
+    gate = Gate(
+        float(solution.evaluate(original, test).get(first.name, float("nan"))), chosen.allowed,
+        first.higher_is_better,
+    )  # fmt: skip
+    told, passed = replace(chosen, tested=value, tested_loss=gate.loss(value)), gate.passes(value)
+    new = {
+        ORIGINAL: replace(variants[0], tested=gate.original, tested_loss=0.0),
+        chosen.name: replace(told, passed=passed),
+    }
+    reason = "" if passed else (
+        f"A form must keep enough on rows by which it was not chosen. {chosen.name} lost "
+        f"{gate.loss(value):.2f} points there, where {chosen.allowed:g} are allowed. Nothing was "
+        "kept. Allow more, take fewer channels, give more minutes, or more data to measure on."
+    )  # fmt: skip
+    return tuple(new.get(one.name, one) for one in variants), reason
 
 
 def _copy(bundle: Path, out: Path, folder: Path, made: Made, chosen: Variant) -> str:
@@ -143,8 +187,9 @@ def _copy(bundle: Path, out: Path, folder: Path, made: Made, chosen: Variant) ->
 
 
 def _card(
-    solution: Solution[Any], bundle: Path, made: Made, chosen: Variant, metrics: dict[str, float]
-) -> dict[str, Any]:
+    solution: Solution[Any], bundle: Path, variants: tuple[Variant, ...], base: str,
+    chosen: Variant, metrics: dict[str, float],
+) -> dict[str, Any]:  # fmt: skip
     """Return the card of the original, with what is told of the new form in its place."""
     first = solution.metrics[0].name
     card = read_card(bundle)
@@ -155,8 +200,8 @@ def _card(
             "name": one.name, "size_mb": one.size_mb, "latency_ms": one.latency_ms,
             "rows_per_s": one.rows_per_s, first: one.metric,
         }
-        for one in made.variants
+        for one in variants
     ]  # fmt: skip
-    origin = made.base if chosen.name in QUANTISED else ORIGINAL
+    origin = base if chosen.name in QUANTISED else ORIGINAL
     new = {"metrics": metrics, "form": chosen.name, "made_from_form": origin, "variants": lines}
     return card | new

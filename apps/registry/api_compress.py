@@ -41,6 +41,13 @@ class VariantSerializer(serializers.Serializer[Any]):
     parameters = serializers.IntegerField()
     channels = serializers.IntegerField()
     macs = serializers.IntegerField(help_text="Multiplications and additions for one row.")
+    tested = serializers.FloatField(
+        default=None,
+        allow_null=True,
+        help_text="The metric on rows by which nothing was chosen: of the original, and of the "
+        "form that was to be kept.",
+    )
+    tested_loss = serializers.FloatField(default=None, allow_null=True)
 
 
 class CompressionSerializer(serializers.ModelSerializer[Compression]):

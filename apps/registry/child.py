@@ -27,6 +27,7 @@ def compress(payload: dict[str, Any], run: Run) -> dict[str, Any]:
     return {
         "variants": [one.to_json() for one in found.variants],
         "chosen": found.chosen,
+        "reason": found.reason,
         "bundle": str(found.bundle) if found.bundle else None,
         "metrics": {name: float(value) for name, value in found.metrics.items()},
     }

@@ -15,11 +15,12 @@ from apps.jobs.registry import handler
 from apps.registry import compressing
 from apps.registry.bundles import materialise
 from apps.registry.models import Compression
-from ml_core.compress.gate import GateError, Variant, require_one
+from ml_core.compress.gate import GateError, Variant
 from ml_core.errors import JobError
 from ml_core.plain import plain
 from ml_core.tracking.events import relay
 from ml_core.train.launch import spawn
+from solutions.compression import Compressed
 
 if TYPE_CHECKING:
     from apps.jobs.models import Job
@@ -83,8 +84,9 @@ def _keep(found: Compression, told: dict[str, Any], run: JobRun) -> None:
     _require_ours(run)
     compressing.keep_table(found, variants, told["chosen"])
     if not told["bundle"]:
+        forms = tuple(Variant(**one) for one in told["variants"])
         try:
-            require_one([Variant(**one) for one in told["variants"]])
+            Compressed(forms, reason=told["reason"]).require()
         except GateError as error:
             raise JobError(str(error), permanent=True) from error
     run.stage("Registering")

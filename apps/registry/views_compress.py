@@ -72,9 +72,10 @@ def _context(request: UserRequest, compression_id: uuid.UUID) -> dict[str, Any]:
     rows = Compression.objects.select_related("model", "job", "result", "created_by")
     found: Compression = get_object_or_404(rows, pk=compression_id)
     require(request.user, "models.view", found)
-    job = found.job
+    job, forms = found.job, found.variants[1:]
     return {
         "compression": found,
+        "none_passed": bool(forms) and not any(one["passed"] for one in forms),
         "job": job,
         "metric": figures.first_metric(found.model.solution),
         "may_cancel": job is not None

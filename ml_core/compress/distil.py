@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml_core.device import pick_device
 from ml_core.errors import ConfigError
 from ml_core.train.loop import FitOptions, History, fit
 
@@ -111,13 +113,14 @@ def distil(  # noqa: PLR0913  who teaches whom, what, by which losses, and how
 
     `answer(module, batch)` asks either network; `hard(answer, batch)` is the loss by the truth,
     `soft(student's, teacher's)` that by the teacher (by default `logits_loss`). The teacher learns
-    nothing, and is asked without gradients.
+    nothing, and is asked without gradients, on the device where the student learns.
 
     Raises: ConfigError: if a tap names no layer, or one without maps. Others: as `fit`.
     """
     teacher.eval()
     compare = soft or (lambda ours, theirs: logits_loss(ours, theirs, weights.temperature))
     pupil = _Pupil(student, _projections(teacher, student, next(iter(batches(0))), answer, taps))
+    teacher = _beside(teacher, options)
 
     def step(module: _Pupil, batch: B) -> Tensor:
         with torch.no_grad(), _tapped(teacher, [tap.teacher for tap in taps]) as theirs:
@@ -137,6 +140,13 @@ def distil(  # noqa: PLR0913  who teaches whom, what, by which losses, and how
         validate=None if validate is None else (lambda module: validate(module.student)),
         monitor=monitor,
     )  # fmt: skip
+
+
+def _beside(teacher: nn.Module, options: FitOptions) -> nn.Module:
+    """Return the teacher where the student will learn; the one that was given stays in place."""
+    there = next(teacher.parameters()).device
+    where = there if options.device is None else pick_device(options.device)
+    return teacher if where.type == there.type else copy.deepcopy(teacher).to(where)
 
 
 class _Pupil(nn.Module):

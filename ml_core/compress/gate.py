@@ -24,7 +24,11 @@ class GateError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One form of a model. `loss` and `allowed` are points, a hundredth of the metric."""
+    """One form of a model. `loss` and `allowed` are points, a hundredth of the metric.
+
+    `tested` and `tested_loss` are those of rows by which nothing was chosen; only the form that is
+    to be kept, and the original, are asked about them.
+    """
 
     name: str
     file: str
@@ -40,6 +44,8 @@ class Variant:
     parameters: int
     channels: int
     macs: int
+    tested: float | None = None
+    tested_loss: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it is kept."""

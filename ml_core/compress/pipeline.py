@@ -22,7 +22,7 @@ from ml_core.errors import ConfigError, ModelError
 from ml_core.tracking.run import stop_if_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -83,7 +83,10 @@ class Recipe(Protocol):
         ...
 
     def measure(self, path: Path) -> Interval:
-        """Return the metric of a file on rows that were never learnt from, with its interval."""
+        """Return the metric of a file on rows that were not learnt from, with its interval.
+
+        Forms are chosen by it, so it must not be the one that is reported of the form chosen.
+        """
         ...
 
 
@@ -129,7 +132,10 @@ def compress(
     which teaches the one that learns under rounding, if anything is taught. The metric decides on
     the spot; times are taken at the end, in turns.
 
+    A step that cannot be taken leaves the others alone: it says why, and its form is missing.
+
     Raises: ConfigError: if the plan has no step. CancelledError: within one step of being asked.
+        ModelError: if no step could be taken.
     """
     if not set(plan.steps) & set(STEPS):
         message = f"At least one step must be chosen. Got none. Choose of {', '.join(STEPS)}."
@@ -137,12 +143,12 @@ def compress(
     work = _Work(recipe, plan, out, run, original=network)
     work.measure(ORIGINAL, network, file)
     if "low_rank" in plan.steps:
-        work.low_rank()
+        work.attempt(work.low_rank)
     if {"prune", "distil"} & set(plan.steps):
-        work.thin()
+        work.attempt(work.thin)
     for step in ("ptq", "qat"):
         if step in plan.steps:
-            work.eight_bits(step)
+            work.attempt(work.eight_bits, step)
     return work.judged()
 
 
@@ -160,6 +166,7 @@ class _Work:
     measured: dict[str, Interval] = field(default_factory=dict)
     networks: dict[str, nn.Module] = field(default_factory=dict)
     extents: dict[str, Extent] = field(default_factory=dict)
+    failure: ModelError | None = None
 
     @property
     def seconds(self) -> float:
@@ -170,6 +177,14 @@ class _Work:
     def gate(self) -> Gate:
         value = self.measured[ORIGINAL].value
         return Gate(value, self.plan.allowed, self.recipe.higher_is_better)
+
+    def attempt(self, take: Callable[..., None], *args: str) -> None:
+        """Take a step; what others have made so far is not lost by one that fails."""
+        try:
+            take(*args)
+        except ModelError as error:
+            self.run.log(str(error))
+            self.failure = error
 
     def low_rank(self) -> None:
         """Learn with thinner matrices, where there are any that pay."""
@@ -245,7 +260,9 @@ class _Work:
             self.base = name
 
     def judged(self) -> Compressed:
-        """Take the times, and judge all."""
+        """Take the times, and judge all. Raises: ModelError: if there is nothing to judge."""
+        if self.failure is not None and len(self.paths) == 1:
+            raise self.failure
         self.run.stage("Timing")
         sample = {name: tensor.numpy() for name, tensor in self.recipe.examples.items()}
         taken, gate = costs(self.paths, sample), self.gate

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ml_core.compress.distil import DistilOptions, Tap, distil
 from ml_core.compress.quantize import spread
+from solutions.casting.card import limits
 from solutions.casting.decoding import REG_MAX
 from solutions.casting.lesson import lesson_of
 from solutions.casting.network import Detector, freeze, loss_of
@@ -32,7 +33,7 @@ from solutions.variants import figures_of, make_smaller
 from solutions.weights import load_weights, options_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -62,8 +63,14 @@ def compress(
 
     return make_smaller(
         solution, bundle, data, options, run, out,
-        network=recipe.network(), recipe=recipe, settle=settle,
+        network=recipe.network(), recipe=recipe, settle=settle, tell=_told_of_it,
     )  # fmt: skip
+
+
+def _told_of_it(metrics: Mapping[str, float], out: Path) -> dict[str, Any]:
+    return {
+        "limits": list(limits(metrics)), "clean_share_of_passes": Preparation.load(out).clean_share,
+    }  # fmt: skip
 
 
 class DetectorRecipe:
@@ -76,7 +83,7 @@ class DetectorRecipe:
     def __init__(
         self, solution: Solution[CastingOptions], bundle: Path, data: Split, run: Run
     ) -> None:
-        self.solution, self.bundle, self.test = solution, bundle, data.test
+        self.solution, self.bundle, self.chosen_by = solution, bundle, data.valid
         self.options: CastingOptions = options_of(bundle, CastingOptions)
         prepared = Preparation.load(bundle)
         self.n_classes = len(prepared.classes)
@@ -111,16 +118,12 @@ class DetectorRecipe:
 
     def teach(self, teacher: Any, network: Any, seconds: float, run: Run) -> None:
         """Learn from drawn boxes and from what the teacher sees."""
-        loss_now, options = loss_of(network), self._within(seconds)
-
-        def hard(said: dict[str, Any], batch: dict[str, Tensor]) -> Tensor:
-            loss: Tensor = loss_now(said, batch)[0].sum()
-            return loss / len(batch["pictures"])
-
+        options = self._within(seconds)
         distil(
             teacher, network, batches_of(self.lesson, options, run),
             answer=told,  # type: ignore[arg-type]  # both are detectors
-            hard=hard, soft=apart, run=run, options=fit_options(self.lesson, options),
+            hard=lambda said, batch: loss_of(network, said, batch), soft=apart, run=run,
+            options=fit_options(self.lesson, options),
             weights=DistilOptions(soft=0.5, attention=100.0),
             taps=[Tap(name, name) for name in MAPS],
             steps_per_epoch=steps_of(self.lesson, options),
@@ -138,9 +141,9 @@ class DetectorRecipe:
         export(network, self.valid, path)
 
     def measure(self, path: Path) -> Interval:
-        """Return mean average precision on the pictures to report on."""
+        """Return mean average precision on the pictures to choose by."""
         predictor = CastingPredictor(self.bundle, "cpu", str(path.resolve()))
-        return figures_of(self.solution, predictor, self.test)[1]
+        return figures_of(self.solution, predictor, self.chosen_by)[1]
 
     def _within(self, seconds: float) -> CastingOptions:
         update = {"minutes": max(seconds, 1.0) / 60, "lr": GENTLY * self.options.lr}

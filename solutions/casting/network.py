@@ -79,13 +79,18 @@ class Detector(nn.Module):
         return told["boxes"], told["scores"]
 
 
-def loss_of(network: Detector) -> v8DetectionLoss:
-    """Return Ultralytics' loss, with its usual weights, for our network."""
+def loss_of(network: Detector, told: dict[str, Any], batch: dict[str, Tensor]) -> Tensor:
+    """Return Ultralytics' loss, with its usual weights, of what our network told of a batch.
+
+    A mean over pictures. It is computed where the answers lie, which may be another device than
+    that of `network`: a copy of it may be learning.
+    """
     seen: Any = SimpleNamespace(
         args=SimpleNamespace(box=7.5, cls=0.5, dfl=1.5), model=[network.head],
-        parameters=network.parameters,
+        parameters=lambda: iter([told["scores"]]),
     )  # fmt: skip
-    return v8DetectionLoss(seen)
+    loss: Tensor = v8DetectionLoss(seen)(told, batch)[0].sum()
+    return loss / len(batch["pictures"])
 
 
 def freeze(network: Detector) -> None:

@@ -114,9 +114,7 @@ def learn(
     """Learn from drawn boxes; keep the epoch that finds best."""
 
     def step(module: Detector, batch: dict[str, Tensor]) -> Tensor:
-        # Made where the batch lies: it may be another device than that of `network`.
-        loss: Tensor = loss_of(module)(told(module, batch), batch)[0].sum()
-        return loss / len(batch["pictures"])
+        return loss_of(module, told(module, batch), batch)
 
     def validate(module: Detector) -> dict[str, float]:
         return {"valid_map50": valid_map50(module, valid)}

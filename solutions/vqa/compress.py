@@ -12,6 +12,7 @@ from ml_core.compress.prune import LAYERS
 from ml_core.compress.quantize import spread
 from ml_core.nn.cross_modal import CrossModalAttention
 from ml_core.nn.picture_encoder import SmallPictureEncoder
+from ml_core.runtime.session import Session
 from solutions.variants import figures_of, make_smaller
 from solutions.vqa.learning import (
     answered,
@@ -26,7 +27,7 @@ from solutions.vqa.lesson import Plan
 from solutions.vqa.network import AnswerNetwork
 from solutions.vqa.options import VqaOptions
 from solutions.vqa.reading import reader_of
-from solutions.vqa.scoring import Preparation, VqaPredictor
+from solutions.vqa.scoring import CHUNK, Preparation, VqaPredictor
 from solutions.vqa.training import examples_of, export, inputs_of, outputs_of
 from solutions.weights import load_weights, options_of
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from ml_core.evaluate.intervals import Interval
     from ml_core.tracking.run import Run
+    from ml_core.typing import FloatArray
     from solutions.api import Solution, Split
     from solutions.compression import Compressed, CompressOptions
 
@@ -51,8 +53,8 @@ def compress(
     """Prune, distil and quantise the network of a bundle."""
     recipe = AnswerRecipe(solution, bundle, data, run)
 
-    def settle(network: AnswerNetwork, out: Path, file: str) -> None:
-        divisor = temperature(*odds_of(network, recipe.valid))
+    def settle(network: AnswerNetwork, out: Path, file: str) -> None:  # noqa: ARG001  asked for by others
+        divisor = temperature(recipe.odds(out / file), recipe.valid.answers)
         changed = {"network": file, "temperature": divisor}
         recipe.prepared.model_copy(update=changed).save(out)
 
@@ -69,7 +71,7 @@ class AnswerRecipe:
     n_in_float = 0
 
     def __init__(self, solution: Solution[VqaOptions], bundle: Path, data: Split, run: Run) -> None:
-        self.solution, self.bundle, self.test = solution, bundle, data.test
+        self.solution, self.bundle, self.chosen_by = solution, bundle, data.valid
         self.options: VqaOptions = options_of(bundle, VqaOptions)
         self.prepared = Preparation.load(bundle)
         known = self.prepared
@@ -129,9 +131,18 @@ class AnswerRecipe:
         export(network, self.lesson, path)
 
     def measure(self, path: Path) -> Interval:
-        """Return accuracy on the questions to report on."""
+        """Return accuracy on the questions to choose by."""
         predictor = VqaPredictor(self.bundle, "cpu", str(path.resolve()))
-        return figures_of(self.solution, predictor, self.test)[1]
+        return figures_of(self.solution, predictor, self.chosen_by)[1]
+
+    def odds(self, path: Path) -> FloatArray:
+        """Return what a file says of the questions to choose by."""
+        session = Session(path, "cpu", threads=2)
+        parts = np.array_split(np.arange(len(self.valid)), max(1, len(self.valid) // CHUNK))
+        asked = (inputs_of(self.first, self.valid, rows) for rows in parts)
+        told = [session.run({n: t.numpy() for n, t in one.items()})["odds"] for one in asked]
+        found: FloatArray = np.concatenate(told).astype(np.float64)
+        return found
 
     def _within(self, seconds: float) -> VqaOptions:
         update = {"minutes": max(seconds, 1.0) / 60, "lr": GENTLY * self.options.lr}

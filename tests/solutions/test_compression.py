@@ -10,17 +10,24 @@ import pytest
 
 from ml_core.compress.gate import Variant
 from ml_core.errors import ConfigError, ModelError
+from ml_core.evaluate.intervals import Interval
 from ml_core.tracking.run import NullRun
+from solutions import variants
 from solutions.__main__ import main
 from solutions.bundle import read_card
 from solutions.casting import solution as casting
 from solutions.compression import STEPS, Compressed, CompressOptions
 from solutions.fraud import solution as fraud
 from solutions.registry import Registry
+from solutions.tables import open_batch
 from solutions.variants import require_offered
 from solutions.vqa import VisualQuestions, solution
+from solutions.vqa.compress import AnswerRecipe
+from solutions.vqa.learning import temperature
+from solutions.vqa.options import VqaOptions
 from solutions.vqa.scoring import Preparation
 from solutions.vqa.simulate import pack, scenes
+from solutions.weights import options_of
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +101,60 @@ def test_nothing_is_kept_where_all_lost_too_much(bundle, data, tmp_path, capsys,
     assert "+40.00" in told
     assert not out.exists()
     assert not list(tmp_path.glob("*.part"))
+
+
+QUICK = ("prune=false", "distil=false", "qat=false", "minutes=0.05", "allowed_loss=30")
+
+
+def test_the_form_is_chosen_by_some_rows_and_tested_once_on_others(
+    bundle, data, tmp_path, monkeypatch
+):
+    asked, measure = [], variants.figures_of
+    monkeypatch.setattr(
+        "solutions.vqa.compress.figures_of",
+        lambda one, two, rows: (
+            asked.append(set(rows.targets["picture"])) or measure(one, two, rows)
+        ),
+    )
+    monkeypatch.setattr(
+        variants,
+        "figures_of",
+        lambda one, two, rows: (
+            asked.append(set(rows.targets["picture"])) or measure(one, two, rows)
+        ),
+    )
+
+    assert ask(bundle, data, tmp_path / "smaller", *QUICK) == 0
+
+    *chosen_by, tested_on = asked
+    assert len(chosen_by) == 2
+    assert chosen_by[0] == chosen_by[1]
+    assert not chosen_by[0] & tested_on
+
+
+def test_a_form_that_fails_the_test_is_not_kept(bundle, data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(variants, "figures_of", lambda *_: ({}, Interval(-1.0, -1.0, -1.0)))
+
+    assert ask(bundle, data, tmp_path / "smaller", *QUICK) == 1
+
+    told = capsys.readouterr().err
+    assert "rows by which it was not chosen. PTQ lost" in told
+    assert "failed" in told
+    assert not (tmp_path / "smaller").exists()
+
+
+def test_the_confidence_is_that_of_the_file_that_answers(bundle, data, tmp_path):
+    out = tmp_path / "smaller"
+    assert ask(bundle, data, out, *QUICK) == 0
+    prepared = Preparation.load(out)
+
+    with open_batch(data, solution.inputs()) as batch:
+        split = solution.split(batch, options_of(bundle, VqaOptions), read_card(bundle)["seed"])
+        recipe = AnswerRecipe(solution, bundle, split, NullRun())
+        odds = recipe.odds(out / prepared.network)
+
+    assert prepared.network != "network.onnx"
+    assert prepared.temperature == temperature(odds, recipe.valid.answers)
 
 
 def test_a_compressed_bundle_is_not_compressed_again(bundle, data, tmp_path, capsys):

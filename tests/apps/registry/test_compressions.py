@@ -13,11 +13,11 @@ from apps.audit.models import AuditEvent
 from apps.experiments.services import start_training
 from apps.jobs.models import Job
 from apps.jobs.services import cancel, retry
-from apps.registry import comparison
+from apps.registry import comparison, compressing
 from apps.registry.compressing import start_compression
 from apps.registry.models import Compression, ModelVersion
 from apps.registry.services import load
-from ml_core.errors import ConfigError, NotAllowedError
+from ml_core.errors import ConfigError, JobError, NotAllowedError
 from tests.apps import tiny_solution as tiny
 from tests.apps.workshop import ready_version
 
@@ -53,6 +53,20 @@ def test_the_form_that_passed_becomes_a_candidate_made_from_the_original(people,
     assert load(child).mean == pytest.approx(load(model).mean, abs=1)
     actions = list(AuditEvent.objects.order_by("sequence").values_list("action", flat=True))
     assert actions[-2:] == ["compression.started", "model.registered"]
+
+
+def test_another_end_is_not_told_as_that_of_the_gate(people, model, run_jobs, login, monkeypatch):
+    def fail(*_):
+        raise JobError("The disk must have room. It has none.", permanent=True)
+
+    monkeypatch.setattr(compressing, "register_child", fail)
+    found = asked(people, model)
+    run_jobs()
+
+    page = login(people.alice).get(found.get_absolute_url()).content.decode()
+    assert "The disk must have room" in page
+    assert "No form kept enough" not in page
+    assert "PTQ" in page
 
 
 def test_a_model_that_learnt_privately_is_not_made_smaller(people, model, login):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ml_core.compress import pipeline
 from ml_core.compress.gate import Gate, GateError
 from ml_core.compress.pipeline import Plan, compress
-from ml_core.errors import CancelledError, ConfigError
+from ml_core.errors import CancelledError, ConfigError, ModelError
 from ml_core.tracking.run import NullRun
 from tests.ml_core.compress.shapes import StripeRecipe
 
@@ -73,6 +74,21 @@ def test_nothing_that_lost_too_much_is_chosen(learnt, file, tmp_path):
         type(found)(found.variants[:3], found.networks, found.base).chosen("size")
     for words in ("at most 1 points", "pruned", "distilled", "failed", "Nothing was kept"):
         assert words in str(error.value)
+
+
+def test_a_step_that_fails_leaves_the_forms_of_others(learnt, file, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ModelError("The file says something else.")
+
+    monkeypatch.setattr(pipeline, "agreement", fail)
+    both = Plan(("ptq", "qat"), allowed=100.0, seconds=1)
+
+    found = compress(learnt, file, StripeRecipe(), both, tmp_path, NullRun())
+
+    assert [one.name for one in found.variants] == ["original", "PTQ"]
+    alone = Plan(("qat",), allowed=100.0, seconds=1)
+    with pytest.raises(ModelError, match="something else"):
+        compress(learnt, file, StripeRecipe(), alone, tmp_path, NullRun())
 
 
 def test_thinner_matrices_are_kept_where_there_are_any(learnt, file, tmp_path):
