@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_ANEW = ".anew" + storage.PART
-
 
 def renew(name: str, *, whole_since: float | None = None) -> bool:
     """Bring a file under the current key; False if nothing was to do, or it is gone.
@@ -51,13 +49,22 @@ def key_ids() -> Iterator[tuple[str, str | None, int]]:
     The id is None where a file has no header that can be read.
     """
     for name, size, _ in storage.walk():
+        # What was half-written when it was listed may have its name by now.
+        for place in dict.fromkeys((name, storage.whole_name(name))):
+            try:
+                key_id = _key_id(place)
+            except FileNotFoundError:  # removed meanwhile
+                continue
+            yield place, key_id, size
+            break
+
+
+def _key_id(name: str) -> str | None:
+    with storage.path_of(name).open("rb") as raw:
         try:
-            with storage.path_of(name).open("rb") as raw:
-                yield name, Header.read(raw).key_id, size
-        except FileNotFoundError:  # removed meanwhile
-            continue
+            return Header.read(raw).key_id
         except IntegrityError:
-            yield name, None, size
+            return None
 
 
 def _needs_it(path: Path, whole_since: float | None) -> bool:
@@ -69,7 +76,7 @@ def _needs_it(path: Path, whole_since: float | None) -> bool:
 
 
 def _replace(path: Path, is_whole: bool) -> None:  # noqa: FBT001  private, one caller
-    draft = path.with_name(path.name + _ANEW)
+    draft = path.with_name(path.name + storage.ANEW)
     try:
         # What lies there is of a process that was killed: nobody else holds the file.
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600), "wb") as target:

@@ -30,6 +30,7 @@ BUFFER = 256 * 1024
 MIN_FREE_BYTES = 512 * 2**20
 CHECK_EVERY = 64 * 2**20
 PART = ".part"
+ANEW = ".anew" + PART
 KINDS = {
     "uploads": "an uploaded file",
     "prepared": "the checked table of a dataset",
@@ -221,12 +222,24 @@ def walk() -> Iterator[tuple[str, int, float]]:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
                         continue
-                    with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                        found = entry.stat(follow_symlinks=False)
-                        name = os.path.relpath(entry.path, root)
-                        yield name, found.st_size, found.st_mtime
+                    if seen := _seen(entry.path):
+                        path, found = seen
+                        yield os.path.relpath(path, root), found.st_size, found.st_mtime
         except FileNotFoundError:
             continue
+
+
+def _seen(path: str) -> tuple[str, os.stat_result] | None:
+    """Look at a file, or at what a half-written one has become; None if it is deleted."""
+    for place in (path, whole_name(path)):
+        with contextlib.suppress(FileNotFoundError):
+            return place, os.stat(place, follow_symlinks=False)  # noqa: PTH116  most paths are text
+    return None
+
+
+def whole_name(name: str) -> str:
+    """Return the name that a half-written file gets when it is whole; any other as it is."""
+    return name.removesuffix(ANEW).removesuffix(PART)
 
 
 def delete_folder(name: str) -> None:

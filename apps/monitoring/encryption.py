@@ -103,7 +103,9 @@ def measure() -> Reading:
     """Count files, signatures and second factors by key, and keep the counts."""
     files: Counter[str] = Counter()
     n_bytes: Counter[str] = Counter()
-    for _, key_id, size in rotation.key_ids():
+    n_begun = 0
+    for name, key_id, size in rotation.key_ids():
+        n_begun += key_id is None and name.endswith(storage.PART)
         files[key_id or UNREADABLE] += 1
         n_bytes[key_id or UNREADABLE] += size
     secrets = second_factors.key_ids()
@@ -111,7 +113,8 @@ def measure() -> Reading:
         secrets[signing.signed_by(model) or UNREADABLE] += 1
     if (signer := anchor.key_in_use()) is not None:
         secrets[signer] += 1
-    facts = {"files": dict(files), "bytes": dict(n_bytes), "secrets": dict(secrets)}
+    facts = {"files": dict(files), "bytes": dict(n_bytes), "secrets": dict(secrets),
+             "begun": n_begun}  # fmt: skip
     return readings.keep(Kind.KEYS, facts)
 
 
@@ -148,7 +151,8 @@ def drop(key_id: str, by: User | None) -> None:
 
     Raises: ConfigError: if something needs it, or it is not ours to take away.
     """
-    use = next((use for use in uses(measure()) if use.key_id == key_id), None)
+    counted = measure()
+    use = next((use for use in uses(counted) if use.key_id == key_id), None)
     if use is None or not use.is_known:
         raise ConfigError(
             f"A key that is taken away must be known. Got {key_id!r}. Choose another."
@@ -158,6 +162,12 @@ def drop(key_id: str, by: User | None) -> None:
             f"A key that is taken away must protect nothing. {key_id} protects {use.n_files:,} "
             f"files and {use.n_secrets:,} secrets{' and is current' if use.is_current else ''}. "
             "Rotate first; if files stay, an upload under it is still running."
+        )
+    if n_begun := counted.facts["begun"]:
+        raise ConfigError(
+            f"A key that is taken away must be that of no file that is being written. {n_begun:,} "
+            f"file{' is' if n_begun == 1 else 's are'} being begun and do not tell their key yet. "
+            "Try again in a minute; what a killed process left goes within a day."
         )
     keyring.drop(key_id)
     record("encryption.key_dropped", actor=by, key=key_id)

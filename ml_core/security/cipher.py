@@ -84,6 +84,7 @@ class EncryptingWriter(io.RawIOBase):
         self._raw = raw
         self._sealer = _Sealer(header, data_key, WHAT)
         raw.write(header.to_bytes())
+        raw.flush()  # who counts the files of a key must see this one from its beginning
 
     def writable(self) -> bool:
         """Say yes."""
@@ -240,4 +241,5 @@ def renew(source: BinaryIO, target: BinaryIO, keys: KeySource, *, fresh: bool = 
                 shutil.copyfileobj(reader, cast("IO[bytes]", writer), COPY_BYTES)
             return
         target.write(header.wrapped_anew(keys).to_bytes())
+        target.flush()
         shutil.copyfileobj(source, target, COPY_BYTES)

@@ -1,6 +1,7 @@
 """Keys are rotated while files are read, written, deleted; killed half-way; with some changed."""
 
 import base64
+import contextlib
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from apps.audit import anchor
 from apps.datasets import rotation, storage
 from apps.monitoring import encryption
 from apps.registry import bundles, signing
-from ml_core.errors import IntegrityError, ModelError
+from ml_core.errors import ConfigError, IntegrityError, ModelError
 from ml_core.security import cipher
 from ml_core.security.key_file import add_key
 from ml_core.security.keys import Key
@@ -117,6 +118,57 @@ def test_what_is_written_meanwhile_uses_the_new_key_and_what_began_before_is_cou
     rotate()
     assert use_of(old).n_files == 0
     assert read(begun.name) == CONTENT
+
+
+def test_a_file_that_was_only_begun_holds_its_key():
+    """Its first bytes wait for no chunk to be full: who counts sees the key from the beginning."""
+    old = keyring.add().id
+    begun = storage.write("uploads")
+    encryption.add(None)
+    rotate()
+
+    assert use_of(old).n_files == 1
+    with pytest.raises(ConfigError, match="protects 1 files"):
+        encryption.drop(old, None)
+    begun.write(CONTENT)
+    begun.close()
+    assert read(begun.name) == CONTENT
+
+
+def test_no_key_goes_while_a_file_that_is_written_does_not_tell_its_own(home):
+    old = keyring.add().id
+    encryption.add(None)
+    keep()
+    begun = home / "blobs" / "uploads" / f"begun{storage.PART}"
+    begun.touch()
+
+    with pytest.raises(ConfigError, match="1 file is being begun"):
+        encryption.drop(old, None)
+    begun.unlink()
+    encryption.drop(old, None)
+
+    assert old not in {held.key.id for held in keyring.held()}
+
+
+@pytest.mark.parametrize("at", ["looked at", "opened"])
+def test_a_file_that_gets_its_name_while_files_are_counted_is_counted(home, monkeypatch, at):
+    name = keep()
+    path = home / "blobs" / name
+    path.rename(f"{path}{storage.PART}")
+    place, look = (os, "stat") if at == "looked at" else (Path, "open")
+    real = getattr(place, look)
+
+    def late(found, *args, **how):
+        if str(found).endswith(storage.PART):
+            with contextlib.suppress(FileNotFoundError):
+                Path(found).replace(path)
+        return real(found, *args, **how)
+
+    monkeypatch.setattr(place, look, late)
+
+    assert [(found, key) for found, key, _ in rotation.key_ids()] == [
+        (name, keyring.local().current)
+    ]
 
 
 def test_another_process_reads_at_once_what_a_new_key_wrote():
