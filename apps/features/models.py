@@ -98,6 +98,15 @@ class FeatureView(TeamOwned):
         """Names of the files of all days."""
         return [str(day["blob"]) for day in self.days.values()]
 
+    @property
+    def version_ids(self) -> set[str]:
+        """Versions that rows of it came from: those of the days, and of the online store."""
+        runs = self.materializations.filter(state=State.SUCCEEDED)
+        last = runs.first()  # it filled the online store
+        made_days = runs.filter(pk__in={str(day["by"]) for day in self.days.values()})
+        sources = [last.sources if last else [], *made_days.values_list("sources", flat=True)]
+        return {str(source["version"]) for of in sources for source in of}
+
 
 class Materialization(TeamOwned):
     """One run over a view: what went in, what came out, by which code."""

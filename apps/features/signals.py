@@ -23,15 +23,22 @@ def forget_view(instance: FeatureView, **_: Any) -> None:
 
 @receiver(pre_delete, sender=DatasetVersion)
 def forget_rows(instance: DatasetVersion, **_: Any) -> None:
-    """Empty the views that hold rows of a version that goes."""
-    for view in FeatureView.objects.filter(dataset_id=instance.dataset_id):
-        last = view.materializations.filter(state="succeeded").first()
-        sources = last.sources if last else []
-        if not any(source["version"] == str(instance.pk) for source in sources):
-            continue
-        blobs, spaces = view.blobs, [view.online_space]
-        FeatureView.objects.filter(pk=view.pk).update(
-            days={}, n_days=0, n_rows=0, n_entities=0, online_space="", newest_event=None,
-            materialised_at=None, version=None, revision=view.revision + 1,
-        )  # fmt: skip
-        transaction.on_commit(partial(services.forget, blobs, spaces), robust=True)
+    """Empty the views that hold rows of a version that goes, and let no run add them later.
+
+    A run that is at work may have read them already: it finds another revision and starts again.
+    """
+    # Held, so that a run which ends just now is either seen here or finds the new revision.
+    views = FeatureView.objects.select_for_update().filter(dataset_id=instance.dataset_id)
+    for view in views:
+        if str(instance.pk) in view.version_ids:
+            _empty(view)
+        elif instance.is_ready:  # no run reads another
+            FeatureView.objects.filter(pk=view.pk).update(revision=view.revision + 1)
+
+
+def _empty(view: FeatureView) -> None:
+    FeatureView.objects.filter(pk=view.pk).update(
+        days={}, n_days=0, n_rows=0, n_entities=0, online_space="", newest_event=None,
+        materialised_at=None, version=None, revision=view.revision + 1,
+    )  # fmt: skip
+    transaction.on_commit(partial(services.forget, view.blobs, [view.online_space]), robust=True)
