@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from ml_core.typing import Frame
 
 MOST_ROUNDS = 5
+# Bad rows of one kind that are told one by one, and so put aside; each is held in memory.
+MOST_TOLD = 4 * MOST_MEMBERS
 
 
 def end_quarantine(job: Job) -> None:
@@ -143,16 +145,28 @@ def _part_pictures(
     aside: storage.BlobWriter,
     run: JobRun,
 ) -> tuple[Checked, int]:
-    checker = Checker(solution.inputs(), now=datetime.now(UTC), max_issues=MOST_MEMBERS)
+    checker = Checker(solution.inputs(), now=datetime.now(UTC), max_issues=MOST_TOLD)
     with open_media(version) as media:
         files = cast("ZipMedia", media)
         frame = check_gallery(files, solution.inputs(), checker, _progress(run, "pictures"))
         names = frame.columns
         file = AsideFile(aside, names)
         frame = frame.with_row_index(ROW, offset=1).cast({ROW: pl.Int64})
-        frame = _without(frame, checker.finish().errors, names, file)
+        frame = _without(frame, _all_errors(checker.finish()), names, file)
         frame = _by_own_rules(solution, frame, names, file, media)
     return _write(frame, solution, table), file.n_rows
+
+
+def _all_errors(checked: Checked) -> tuple[Issue, ...]:
+    """Return the errors of a check. Raises: DataError: if rows are bad that it does not name."""
+    kinds = {(issue.code, issue.column or "") for issue in checked.errors}
+    if (most := max((checked.totals[kind] for kind in kinds), default=0)) > MOST_TOLD:
+        message = (
+            f"A table of pictures must have at most {MOST_TOLD:,} bad rows of one kind to be "
+            f"parted. Got {most:,}. Correct the file at its source."
+        )
+        raise DataError(Issue("too_many_bad_rows", message))
+    return checked.errors
 
 
 def _by_own_rules(

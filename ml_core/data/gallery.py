@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from ml_core.data.labels.read import read_labelled
 from ml_core.data.pictures import read_picture
 from ml_core.data.sounds import read_sound
@@ -25,6 +27,7 @@ _READERS: Mapping[str, Callable[[bytes, str], object]] = {
     "image": read_picture,
     "audio": read_sound,
 }
+_NAMED = {"column": pl.String(), "name": pl.String(), "rows": pl.List(pl.UInt32)}
 
 
 def check_gallery(
@@ -35,26 +38,34 @@ def check_gallery(
 ) -> Frame:
     """Return the rows of an archive; what is wrong with them is told to the checker.
 
-    Each picture and sound is decoded once, so none that is ready can fail later. `progress` gets
-    files so far and the share done; it may raise to stop.
+    Each picture and sound is decoded once, so none that is ready can fail later; what is wrong
+    with it is told for every row that names it. `progress` gets files so far and the share done;
+    it may raise to stop.
     Raises: DataError: if there is no picture, or the table beside them cannot be read.
     """
     raw, _, issues = read_labelled(files, schema)
     frame = checker.add(raw)
     for issue in issues:
         checker.tell(issue)
-    first: dict[tuple[str, str], int] = {}
-    for column in [c for c in schema.columns if c.kind in _READERS and c.name in frame.columns]:
-        for row, name in enumerate(frame[column.name], 1):
-            if name:
-                first.setdefault((column.name, name), row)
+    named = _named(frame, schema)
     kinds = {column.name: column.kind for column in schema.columns}
-    ordered = sorted(first.items(), key=lambda pair: pair[1])
-    for done, ((column_name, name), row) in enumerate(ordered, 1):
-        for issue in faults_of(files, name, kinds[column_name]):
-            checker.tell(replace(issue, column=column_name, row=row))
-        progress(done, done / len(first))
+    for done, (column, name, rows) in enumerate(named.iter_rows(), 1):
+        for issue in faults_of(files, name, kinds[column]):
+            for row in rows:
+                checker.tell(replace(issue, column=column, row=row))
+        progress(done, done / named.height)
     return frame
+
+
+def _named(frame: Frame, schema: Schema) -> Frame:
+    """Return column, name and rows (from 1) of each file that is named, by its first row."""
+    parts = [pl.DataFrame(schema=_NAMED)]
+    for column in [c for c in schema.columns if c.kind in _READERS and c.name in frame.columns]:
+        cells = pl.DataFrame({"name": frame[column.name].cast(pl.String)})
+        known = cells.with_row_index("rows", offset=1).filter(pl.col("name") != "")
+        by_name = known.group_by("name", maintain_order=True).agg("rows")
+        parts.append(by_name.select(pl.lit(column.name).alias("column"), "name", "rows"))
+    return pl.concat(parts).sort(pl.col("rows").list.first(), maintain_order=True)
 
 
 def faults_of(files: Media, name: str, kind: str) -> tuple[Issue, ...]:

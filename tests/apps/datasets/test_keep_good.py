@@ -197,3 +197,42 @@ def test_pictures_that_cannot_be_read_are_put_aside(settings, login, alice, run_
     assert aside[1][0] == "3"
     assert "images/p02.png" in aside[1]
     assert login(alice).get(f"/datasets/versions/{kept.pk}/pictures/3/").status_code == 200
+
+
+@pytest.fixture
+def two_of_one(settings, login, alice, run_jobs):
+    """Pictures of which a CSV names the damaged one in two rows."""
+    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.picture_solution", "tests.dummy_solution"]
+    files = {name: data for name, data in squares_files(4).items() if name.endswith(".png")}
+    files["images/p02.png"] = b"no picture"
+    names = ["p00", "p02", "p01", "p02", "p03"]
+    files["parts.csv"] = "\n".join(["picture", *(f"images/{name}.png" for name in names)])
+    file = SimpleUploadedFile("parts.zip", packed(files))
+    login(alice).post("/datasets/upload/", {"solution": "picture", "name": "Parts", "file": file})
+    run_jobs()
+    version = DatasetVersion.objects.get()
+    assert version.state == "rejected"
+    return version
+
+
+def test_all_rows_that_name_a_damaged_picture_are_put_aside(two_of_one, login, alice, run_jobs):
+    keep_good_rows(two_of_one, alice)
+    [job] = run_jobs()
+
+    kept = kept_of(two_of_one)
+    assert (kept.n_rows, kept.n_aside) == (3, 2), job.error
+    assert "images/p02.png" not in load_frame(kept)["picture"].to_list()
+    assert [line[0] for line in aside_of(login(alice), kept)[1:]] == ["2", "4"]
+
+
+def test_more_bad_rows_of_pictures_than_are_told_are_refused(
+    two_of_one, alice, run_jobs, monkeypatch
+):
+    monkeypatch.setattr("apps.datasets.jobs_quarantine.MOST_TOLD", 1)
+    keep_good_rows(two_of_one, alice)
+
+    [job] = run_jobs()
+
+    assert job.state == "rejected"
+    assert "at most 1 bad rows of one kind" in job.error
+    assert not DatasetVersion.objects.filter(parent=two_of_one).exists()

@@ -40,3 +40,15 @@ def test_a_damaged_sound_is_told_with_its_row_and_a_good_one_is_taken(tmp_path):
     assert (issue.code, issue.column, issue.row) == ("bad_sound", "sound", 3)
     assert frame["sound"].to_list() == ["good.wav", None, "bad.wav"]
     assert seen == [1, 2, 3]
+
+
+def test_a_damaged_file_is_read_once_and_told_for_each_row_that_names_it(tmp_path):
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "rows.csv").write_text("picture\nbad.png\na.png\nbad.png\n")
+    checker, seen = Checker(SCHEMA), []
+
+    check_gallery(FolderMedia(tmp_path), SCHEMA, checker, lambda n, share: seen.append((n, share)))
+
+    assert [issue.row for issue in checker.finish().errors] == [1, 3]
+    assert seen == [(1, 0.5), (2, 1.0)]
