@@ -34,6 +34,8 @@ _TRIES = 50
 _BULK = 2_000
 # Entities that are held in memory at once while they are looked up.
 _AT_ONCE = 100
+# Where a space keeps from when on it is whole: no digest is as short.
+_WHOLE = b"whole"
 
 
 class Store(Protocol):
@@ -68,7 +70,8 @@ class Store(Protocol):
 class Found:
     """The features of one entity at one moment.
 
-    `is_known`: anything is kept of it. `is_complete`: nothing within the windows was forgotten.
+    `is_known`: anything is kept of it. `is_complete`: nothing within the windows was forgotten,
+    of this entity or with a whole one that it may have been.
     """
 
     features: dict[str, float | None]
@@ -134,17 +137,20 @@ class OnlineView:
         """Fill an empty space with the rows that may still matter; return how many entities.
 
         Rows at or before `newest` (of all rows, by default) less the horizon and lateness are left
-        out. Raises: DataError: if the rows cannot be used.
+        out, and the space remembers it. Raises: DataError: if the rows cannot be used.
         """
         rows = clean(self.view, frame)
         if rows.is_empty():
             return 0
         moments = rows[self.view.time].to_physical()
         last = int(times(rows[self.view.time])[-1]) if newest is None else newest
+        kept = rows.filter(moments > last - self._reach)
+        if kept.height < rows.height:
+            self._raise_floor(last - self._reach)
         nothing = State.empty(len(self.view.values))
         bulk: dict[bytes, bytes] = {}
         n_entities = 0
-        for name, more in self._states(rows.filter(moments > last - self._reach)):
+        for name, more in self._states(kept):
             bulk[name] = nothing.with_rows(more, self._reach, self._most)[0].encode()
             n_entities += 1
             if len(bulk) >= _BULK:
@@ -163,23 +169,27 @@ class OnlineView:
         found: list[Found] = []
         for first in range(0, len(asked), _AT_ONCE):
             part = asked[first : first + _AT_ONCE]
-            kept = self.store.read(self.space, [self._digest(entity) for entity, _ in part])
-            found += [self._found(data, t) for data, (_, t) in zip(kept, part, strict=True)]
+            names = [self._digest(entity) for entity, _ in part]
+            whole, *kept = self.store.read(self.space, [_WHOLE, *names])
+            floor = self._decode(whole).floor
+            found += [self._found(data, t, floor) for data, (_, t) in zip(kept, part, strict=True)]
         return found
 
     def expire(self, before: int) -> int:
         """Forget entities of whom no row matters at `before` any more; return how many."""
         n_gone = 0
         for name, data in list(self.store.walk(self.space)):
-            state = State.decode(data, len(self.view.values))
+            state = self._decode(data)
             is_over = not len(state.times) or int(state.times[-1]) <= before - self._reach
-            if is_over and self.store.swap(self.space, name, data, None):
-                n_gone += 1
+            if name == _WHOLE or not is_over:
+                continue
+            if not n_gone:
+                self._raise_floor(before - self._reach)
+            n_gone += self.store.swap(self.space, name, data, None)
         return n_gone
 
-    def _found(self, data: bytes | None, at: int) -> Found:
-        n_columns = len(self.view.values)
-        state = State.empty(n_columns) if data is None else State.decode(data, n_columns)
+    def _found(self, data: bytes | None, at: int, floor: int) -> Found:
+        state = self._decode(data)
         moments, values = state.rows
         figures = features_at(self.view, moments, values, at)
         named = {
@@ -187,15 +197,24 @@ class OnlineView:
             for name, figure in zip(self.view.features, figures, strict=True)
         }
         newest = moments[-1] if moments else None
-        is_complete = state.floor <= at - self.view.horizon
+        is_complete = max(state.floor, floor) <= at - self.view.horizon
         return Found(named, data is not None, is_complete, len(moments), newest)
 
+    def _decode(self, data: bytes | None) -> State:
+        n_columns = len(self.view.values)
+        return State.empty(n_columns) if data is None else State.decode(data, n_columns)
+
     def _put(self, name: bytes, more: State) -> Change:
+        return self._swap(name, lambda state: state.with_rows(more, self._reach, self._most))
+
+    def _raise_floor(self, floor: int) -> None:
+        """Remember that rows at or before a moment may be gone with all of their entity."""
+        self._swap(_WHOLE, lambda state: (state.with_floor(floor), Change()))
+
+    def _swap(self, name: bytes, changed: Callable[[State], tuple[State, Change]]) -> Change:
         for _ in range(_TRIES):
             [old] = self.store.read(self.space, [name])
-            n_columns = len(self.view.values)
-            state = State.empty(n_columns) if old is None else State.decode(old, n_columns)
-            new, change = state.with_rows(more, self._reach, self._most)
+            new, change = changed(self._decode(old))
             if self.store.swap(self.space, name, old, new.encode()):
                 return change
         message = (

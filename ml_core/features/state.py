@@ -8,7 +8,7 @@ digests of keys and values as little-endian arrays. No object is ever unpickled.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,10 @@ class State:
     def rows(self) -> tuple[list[int], list[list[float]]]:
         """Times, and values column by column, as plain numbers."""
         return self.times.tolist(), [column.tolist() for column in self.values.T]
+
+    def with_floor(self, floor: int) -> State:
+        """Say that rows at or before a moment may be missing, too."""
+        return replace(self, floor=max(self.floor, floor))
 
     def with_rows(self, more: State, reach: int, most: int) -> tuple[State, Change]:
         """Take in rows: known keys are replaced, what nobody needs any more is forgotten.

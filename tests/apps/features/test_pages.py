@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
+import polars as pl
 import pytest
 from django.urls import reverse
 
@@ -11,7 +13,7 @@ from apps.audit.models import AuditEvent
 from apps.features.models import FeatureView, Materialization
 from apps.jobs.models import Job
 from tests.apps.features.making import NAME, kept_view, the_definition, three_days
-from tests.apps.workshop import ready_version
+from tests.apps.workshop import payments, ready_version
 
 DEFINITION = f"/features/tiny/{NAME}/"
 START = f"{DEFINITION}materialise/"
@@ -135,6 +137,19 @@ def test_an_entity_that_is_not_known_is_told_so(people, login):
 
     assert "Nothing is kept of it" in page
     assert "no value" in page
+
+
+def test_a_past_that_is_not_kept_is_not_called_empty(people, login):
+    year_on = pl.when(pl.col("row") == 60).then(pl.col("time") + timedelta(days=365))
+    frame = payments(60).with_columns(time=year_on.otherwise("time").cast(pl.Datetime("us")))
+    view = kept_view(people, ready_version(people, frame))
+    form = {"entity": "nobody", "at": "2024-01-01T12:00:00"}
+
+    page = text_of(login(people.alice).post(reverse("features:look_up", args=[view.pk]), form))
+
+    assert "Nothing is kept of it" in page
+    assert "may not be kept online any more" in page
+    assert "All windows are empty" not in page
 
 
 @pytest.mark.parametrize(

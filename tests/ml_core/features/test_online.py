@@ -201,6 +201,56 @@ def test_entities_past_all_windows_expire(store):
     assert [one.is_known for one in online.look_up(["old", "new"], [START] * 2)] == [False, True]
 
 
+WEEK = view_of(Aggregation("amount", "amount", (7 * DAY,), ("count", "sum")))
+SEEN_LONG_AGO = table(
+    [0, DAY, 152 * DAY], ["a", "b", "a"], [5.0, 7.0, 9.0]
+)  # card a on 1 January and 1 June, card b on 2 January
+
+
+def counted(found):
+    return found.features["amount_count_7d"], found.features["amount_sum_7d"]
+
+
+def test_a_look_up_of_a_past_that_was_left_out_says_so(store):
+    """Card b is not kept at all, and no row of January of card a: both say what they lack."""
+    online = OnlineView(WEEK, store, "space")
+    online.load(SEEN_LONG_AGO)
+    truth = as_of(
+        WEEK, SEEN_LONG_AGO, table([2 * DAY] * 2, ["a", "b"], [0.0] * 2).select("card", "time")
+    )
+    assert truth["amount_sum_7d"].to_list() == [5.0, 7.0]
+
+    past = online.look_up(["a", "b", "nobody"], [START + 2 * DAY] * 3)
+    now = online.look_up(["a", "b", "nobody"], [START + 152 * DAY + 1] * 3)
+
+    assert [one.is_complete for one in past] == [False, False, False]
+    assert [one.is_complete for one in now] == [True, True, True]
+    assert [counted(one) for one in now] == [(1.0, 9.0), (0.0, 0.0), (0.0, 0.0)]
+
+
+def test_a_store_that_holds_all_rows_is_complete_at_any_moment(store):
+    online = OnlineView(WEEK, store, "space")
+    online.load(SEEN_LONG_AGO.filter(pl.col("card") == "b"))
+
+    [found] = online.look_up(["b"], [START + 2 * DAY])
+
+    assert found.is_complete
+    assert counted(found) == (1.0, 7.0)
+    assert store.count("space") == 1
+
+
+def test_who_has_expired_is_not_said_to_have_been_nobody(store):
+    online = OnlineView(WEEK, store, "space", lateness=0)
+    online.put(SEEN_LONG_AGO)
+    online.expire(START + 152 * DAY)
+
+    [past, now] = online.look_up(["b", "b"], [START + 2 * DAY, START + 152 * DAY])
+
+    assert (past.is_known, past.is_complete) == (False, False)
+    assert now.is_complete
+    assert online.expire(START + 152 * DAY) == 0
+
+
 def test_no_row_is_lost_between_writers(tmp_path):
     def write(number):
         with SqliteStore(tmp_path / "online.sqlite3") as own:
