@@ -253,9 +253,9 @@ def delete_folder(name: str) -> None:
 def sweep(older_than_s: float = STALE_S) -> int:
     """Remove what killed processes left half-written; return how many files that were."""
     before = time.time() - older_than_s
-    stale = [path for path in _root().rglob(f"*{PART}") if path.stat().st_mtime < before]
-    for path in stale:
-        path.unlink(missing_ok=True)
+    stale = [name for name, _, changed in walk() if name.endswith(PART) and changed < before]
+    for name in stale:
+        path_of(name).unlink(missing_ok=True)
     return len(stale)
 
 

@@ -90,6 +90,24 @@ def test_what_a_killed_process_left_is_swept_but_nothing_younger(home):
     assert blobs() == sorted([blob.name, "things/young.part"])
 
 
+def test_a_sweep_lets_a_file_be_that_ends_meanwhile(home, monkeypatch):
+    """Writers end while the sweep looks: each of them has its file under another name, or gone."""
+    part = home / "blobs" / "things" / f"ended{storage.PART}"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+    os.utime(part, (0, 0))
+    look = os.stat
+
+    def late(path, *args, **how):
+        if str(path).endswith(storage.PART):
+            part.unlink(missing_ok=True)
+        return look(path, *args, **how)
+
+    monkeypatch.setattr(os, "stat", late)
+
+    assert storage.sweep() == 0
+
+
 def test_folders_come_back_as_they_were(tmp_path):
     folder = tmp_path / "bundle"
     (folder / "deep").mkdir(parents=True)
