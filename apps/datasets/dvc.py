@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import IO, TYPE_CHECKING
 
 from django.http import StreamingHttpResponse
 from django.utils.text import get_valid_filename, slugify
@@ -14,6 +15,7 @@ from apps.catalog.services import solution as find_solution
 from apps.datasets import services, storage
 from apps.datasets.errors import ConflictError
 from apps.datasets.models import Origin
+from ml_core.data import archive
 from ml_core.data.dvc_files import Shelf, choose, copy_out, entries, listed, member
 from ml_core.data.dvc_pack import pieces
 from ml_core.data.labels.read import has_pictures
@@ -86,10 +88,24 @@ class _Onward(io.RawIOBase):
 
 
 def _pack(shelf: Shelf, found: Entry, blob: storage.BlobWriter) -> None:
-    with zipfile.ZipFile(_Onward(blob.write), "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(_Onward(blob.write), "w", zipfile.ZIP_STORED) as packed:
         for path, md5 in listed(shelf, found).items():
-            with archive.open(zipfile.ZipInfo(path), "w", force_zip64=True) as out:
-                member(shelf, found, path, md5, out.write)
+            with packed.open(zipfile.ZipInfo(path), "w", force_zip64=True) as out:
+                member(shelf, found, path, md5, partial(_write_within, out, blob, path))
+
+
+def _write_within(out: IO[bytes], blob: storage.BlobWriter, path: str, piece: bytes) -> None:
+    """Write a piece of a file, unless the archive would be larger than any may be.
+
+    A list may name one file again and again, so the size of the repository bounds nothing.
+    """
+    if blob.size + len(piece) > archive.MOST_BYTES:
+        message = (
+            f"A directory of a DVC repository must be at most {archive.MOST_BYTES:,} bytes with "
+            f"all files that it lists. Got more, at {path[:120]!r}. Split it."
+        )
+        raise DataError(Issue("bad_dvc", message))
+    out.write(piece)
 
 
 def export_repository(found: DatasetVersion, user: User) -> StreamingHttpResponse:

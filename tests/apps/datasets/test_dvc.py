@@ -136,6 +136,27 @@ def test_a_directory_of_pictures_becomes_an_archive_of_them(settings, bring, run
     assert (version.state, version.n_rows, version.filename) == ("ready", 3, "parts.zip")
 
 
+def test_a_directory_that_names_one_file_without_end_does_not_fill_the_disk(
+    settings, bring, monkeypatch
+):
+    """What is packed is counted, not what the repository holds: one file may stand for many."""
+    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.picture_solution", "tests.dummy_solution"]
+    monkeypatch.setattr("ml_core.data.archive.MOST_BYTES", 40_000)
+    data = bytes(range(256)) * 40
+    told = json.dumps([{"md5": md5(data), "relpath": f"{i}.png"} for i in range(5)])
+    own = f"{md5(told.encode())}.dir"
+    more = {"parts.dvc": f"outs:\n- md5: {own}\n  path: parts\n", cache_path(own): told,
+            cache_path(md5(data)): data}  # fmt: skip
+
+    answer = bring(repository(**more), solution="picture", entry="parts")
+
+    assert answer.status_code == 422
+    assert "at most 40,000 bytes" in answer.json()["detail"]
+    assert "'3.png'" in answer.json()["detail"]
+    assert not DatasetVersion.objects.exists()
+    assert not blobs()
+
+
 def test_a_folder_of_the_server_is_imported_by_a_command(people, tmp_path, run_jobs):
     with zipfile.ZipFile(io.BytesIO(repository())) as archive:
         archive.extractall(tmp_path / "repository")
