@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
+from apps.features import online
 from apps.features.definitions import current
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def _judged(view: FeatureView) -> tuple[str, str]:
         return "queued", "It was not materialised yet."
     if found.version != view.view_hash:
         return "warning", "Its definition has changed. Materialise it again."
+    if view.online_space and view.online_key != online.key_id():
+        return "warning", "The key of the installation has changed. Materialise it again."
     if view.newest_id != view.version_id:
         number = view.newest_number
         return "warning", f"It does not hold all of version {number} yet. Materialise what changed."

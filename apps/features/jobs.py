@@ -58,11 +58,12 @@ def _work(made: Materialization, job: Job, run: JobRun) -> None:
         run.stage("Computing")
         _write(made, found, rows, plan, run, fresh)
         run.stage("Online store")
+        key_id = online.key_id()  # before: no name may be said to be of a key that comes meanwhile
         n_entities = _fill(found, rows, space)
         if not run.renew():
             raise LostLeaseError("Another worker has taken this materialization over.")
         facts = _facts(made, found, rows, plan, fresh)
-        facts["view"] |= {"online_space": space, "online_key": online.key_id(),
+        facts["view"] |= {"online_space": space, "online_key": key_id,
                           "n_entities": n_entities}  # fmt: skip
         facts["run"]["sources"] = sources
         services.finish(made, view, facts)

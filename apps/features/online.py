@@ -1,13 +1,12 @@
 """The online store of this installation: where it is, and under which names entities stand in it.
 
 Entities are people's cards and accounts, so they stand under a keyed digest. The key follows from
-the encryption key of the installation: whoever has the store alone can neither read names nor
+the current local key of the installation: whoever has the store alone can neither read names nor
 try them out.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import sqlite3
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import redis
 from django.conf import settings
 
+from apps.accounts import keyring
 from apps.datasets.errors import ConflictError
 from apps.features.definitions import current
 from apps.features.errors import StoreUnreachableError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME_BYTES = 16
+_PURPOSE = b"assay names in the online store"
 
 
 @contextmanager
@@ -119,8 +120,8 @@ def _file() -> Path:
 
 
 def _secret() -> bytes:
-    key = base64.b64decode(settings.ASSAY_ENCRYPTION_KEY)
-    return hmac.new(key, b"assay names in the online store", hashlib.sha256).digest()
+    current = keyring.local().current  # says what to do where there is none
+    return keyring.for_purpose(_PURPOSE)[current]
 
 
 def _name(secret: bytes, text: str) -> bytes:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from apps.datasets import storage
 from apps.features import online, services
 from apps.features.definitions import definition
+from apps.features.freshness import freshness
 from apps.features.jobs import materialise
-from apps.features.models import FeatureView
+from apps.features.models import FeatureView, Materialization
 from apps.jobs.models import Job, State
 from apps.jobs.progress import JobRun
 from tests.apps.workshop import payments, ready_version
@@ -44,3 +46,16 @@ def looked_up(view, card, at=NOON):
 
 def the_definition():
     return definition("tiny", NAME)
+
+
+def start(people, version, **said) -> Materialization:
+    return services.materialise(user=people.alice, name=NAME, version=version, **said)
+
+
+def fresh(view):
+    """Judge a view as its page does."""
+    return freshness(FeatureView.objects.with_newest().get(pk=view.pk))
+
+
+def all_blobs() -> set[str]:
+    return {name for name, _, _ in storage.walk() if name.startswith("features/")}

@@ -13,7 +13,6 @@ from apps.datasets import services as datasets
 from apps.datasets import storage
 from apps.datasets.errors import ConflictError
 from apps.features import jobs, online, services
-from apps.features.freshness import freshness
 from apps.features.models import FeatureView, Materialization
 from apps.jobs import runner
 from apps.jobs import services as job_services
@@ -21,19 +20,16 @@ from apps.jobs.models import Job, State
 from apps.monitoring.references import references
 from ml_core.errors import CancelledError, ConfigError, DataError
 from ml_core.features.compute import compute
-from tests.apps.features.making import NAME, kept_view, looked_up, the_definition, three_days
+from tests.apps.features.making import (
+    all_blobs,
+    fresh,
+    kept_view,
+    looked_up,
+    start,
+    the_definition,
+    three_days,
+)
 from tests.apps.workshop import payments, ready_version
-
-
-def start(people, version, **said) -> Materialization:
-    return services.materialise(user=people.alice, name=NAME, version=version, **said)
-
-
-def of_same(first, version):
-    """Let a version be of the dataset of another one."""
-    version.dataset = first.dataset
-    version.save()
-    return version
 
 
 def stored(view) -> pl.DataFrame:
@@ -43,15 +39,6 @@ def stored(view) -> pl.DataFrame:
         with storage.open_blob(day["blob"]) as stream:
             parts.append(pl.read_parquet(io.BytesIO(stream.read())))
     return pl.concat(parts)
-
-
-def fresh(view):
-    """Judge a view as its page does."""
-    return freshness(FeatureView.objects.with_newest().get(pk=view.pk))
-
-
-def all_blobs() -> set[str]:
-    return {name for name, _, _ in storage.walk() if name.startswith("features/")}
 
 
 def test_a_view_is_computed_kept_and_told(people, run_jobs):
@@ -270,92 +257,6 @@ def test_data_that_is_not_ready_is_refused(people):
         start(people, ready_version(people, state="mapping"))
 
 
-def test_a_dataset_takes_its_features_along(people, django_capture_on_commit_callbacks):
-    version = three_days(people)
-    view = kept_view(people, version)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        datasets.delete(version.dataset, people.alice)
-
-    assert not FeatureView.objects.exists()
-    assert all_blobs() == set()
-    with online.open_store() as store:
-        assert store.count(view.online_space) == 0
-
-
-def test_a_version_takes_its_rows_out_of_the_features(people, django_capture_on_commit_callbacks):
-    version = three_days(people)
-    view = kept_view(people, version)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        datasets.delete(version, people.alice)
-
-    view.refresh_from_db()
-    assert (view.days, view.n_rows, view.online_space) == ({}, 0, "")
-    assert all_blobs() == set()
-    assert fresh(view).state == "queued"
-
-
-def test_a_version_takes_its_days_along_where_the_last_run_made_others(
-    people, django_capture_on_commit_callbacks
-):
-    """The last run made two days anew from version 2; the third one is of version 1 still."""
-    first = three_days(people)
-    kept_view(people, first)
-    second = of_same(first, three_days(people, number=2))
-    days = {"start": date(2024, 1, 2), "end": date(2024, 1, 3)}
-    view = kept_view(people, second, mode="backfill", **days)
-    assert [source["number"] for source in view.materializations.first().sources] == [2]
-
-    names = set(view.blobs)
-
-    with django_capture_on_commit_callbacks(execute=True):
-        datasets.delete(first, people.alice)
-
-    view.refresh_from_db()
-    assert (view.days, view.n_rows, view.online_space) == ({}, 0, "")
-    assert not names & all_blobs()
-
-
-def test_a_version_that_goes_while_it_is_appended_is_not_kept(people, monkeypatch):
-    first = three_days(people)
-    more = payments(30, seed=9, day=3).with_columns(time=pl.col("time").cast(pl.Datetime("us")))
-    second = of_same(first, ready_version(people, more, number=2))
-    made = start(people, second)
-    fill = jobs._fill
-
-    def deleted(*args):
-        datasets.delete(first, people.alice)
-        monkeypatch.setattr(jobs, "_fill", fill)
-        return fill(*args)
-
-    monkeypatch.setattr(jobs, "_fill", deleted)
-
-    tried = runner.run(made.job_id)
-    done = runner.run(made.job_id)
-
-    made.refresh_from_db()
-    assert (tried.state, done.state) == ("queued", "succeeded")
-    assert [source["number"] for source in made.sources] == [2]
-    assert list(FeatureView.objects.get().days) == ["2024-01-04"]
-    assert all_blobs() == set(FeatureView.objects.get().blobs)
-
-
-def test_a_rejected_version_that_goes_disturbs_no_run(people, monkeypatch):
-    first = three_days(people)
-    rejected = of_same(first, ready_version(people, number=2, state="rejected"))
-    made = start(people, first)
-    fill = jobs._fill
-
-    def deleted(*args):
-        datasets.delete(rejected, people.alice)
-        return fill(*args)
-
-    monkeypatch.setattr(jobs, "_fill", deleted)
-
-    assert runner.run(made.job_id).state == "succeeded"
-
-
 def test_files_of_features_are_known_to_the_sweep(people):
     view = kept_view(people)
 
@@ -410,14 +311,6 @@ def test_a_definition_that_changed_is_told_and_not_served(people):
 
     assert "definition has changed" in fresh(view).reason
     with pytest.raises(ConflictError, match="definition has changed"):
-        looked_up(view, "c1")
-
-
-def test_another_key_of_the_installation_finds_nothing_silently_never(people, settings):
-    view = kept_view(people)
-    settings.ASSAY_ENCRYPTION_KEY = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIhISE="
-
-    with pytest.raises(ConflictError, match="key of the installation"):
         looked_up(view, "c1")
 
 
