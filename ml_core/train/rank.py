@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed import FileStore  # type: ignore[attr-defined]  # it is public
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.elastic.multiprocessing.errors import record
 from torch.distributed.rendezvous import rendezvous
 
@@ -22,7 +23,7 @@ from ml_core.train.memory import keep_freed_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVENTS, STOP, VERDICT = "events-{}.jsonl", "stop", "verdict.json"
+EVENTS, STOP, VERDICT, MEETING = "events-{}.jsonl", "stop", "verdict.json", "meeting-{}"
 # Others wait while the first validates. A rank that dies is noticed at once all the same.
 PATIENCE = timedelta(hours=6)
 
@@ -36,7 +37,7 @@ def main(text: str) -> None:
         return  # begun again only because others were left behind by an error
     die_with_parent()
     keep_freed_memory()
-    _take_place(work["device"])
+    _take_place(work["device"], folder if work["alone"] else None)
     try:
         verdict = outcome(work, _run(work, folder))
     except group.LeftGroup:
@@ -49,18 +50,35 @@ def main(text: str) -> None:
     dist.destroy_process_group()
 
 
-def _take_place(device: str) -> None:
-    """Join the group, with a share of the processors or a card of one's own."""
+def _take_place(device: str, folder: Path | None) -> None:
+    """Join the group, with a share of the processors or a card of one's own.
+
+    Ranks of one machine meet in `folder`, and no other machine can reach them.
+    """
     local, n_local = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // n_local))
     backend = "gloo"
     if device == "cuda":
         torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl"  # numbers are agreed upon by the one, weights by the other
+    store, number, n_ranks = _meet_here(folder) if folder else _meet_machines()
+    dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=number, world_size=n_ranks)
+
+
+def _meet_here(folder: Path) -> tuple[Store, int, int]:
+    # Whatever the machine is set to: a listener on another address would be open to strangers.
+    os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    number, n_ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    # A file for each attempt, or the addresses of those who died would still stand in it.
+    store = FileStore(str(folder / MEETING.format(_n_restarts())), n_ranks)
+    store.set_timeout(PATIENCE)
+    return store, number, n_ranks
+
+
+def _meet_machines() -> tuple[Store, int, int]:
     store, number, n_ranks = next(rendezvous("env://", timeout=PATIENCE))
     # The launcher keeps its store over restarts, and in it the addresses of those who died.
-    store = PrefixStore(f"attempt {_n_restarts()}", store)
-    dist.init_process_group(backend, timeout=PATIENCE, store=store, rank=number, world_size=n_ranks)
+    return PrefixStore(f"attempt {_n_restarts()}", store), number, n_ranks
 
 
 def _run(work: dict[str, Any], folder: Path) -> EventRun:

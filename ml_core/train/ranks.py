@@ -6,7 +6,6 @@ A rank that dies ends the group, and the launcher begins it again from the last 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import threading
 import time
@@ -15,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from ml_core.errors import ConfigError, DeviceError, JobError
 from ml_core.tracking.events import Event, relay
@@ -50,6 +48,7 @@ def run_ranks(target: str, payload: Any, *, run: Run, ranks: Ranks) -> Any:
         work = {
             "target": target, "payload": payload, "seed": run.seed, "folder": name,
             "checkpoints": str(kept.parent if kept else folder), "device": ranks.device,
+            "alone": ranks.nodes == 1,
         }  # fmt: skip
         launch = _Launch(_config(ranks, folder), json.dumps(work))
         try:
@@ -185,17 +184,16 @@ def _config(ranks: Ranks, folder: Path) -> LaunchConfig:
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs  # noqa: PLC0415
     from torch.distributed.launcher.api import LaunchConfig  # noqa: PLC0415
 
-    alone = ranks.nodes == 1
-    if alone and ranks.device == "cpu":
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nobody else needs to reach us
+    from ml_core.train import alone  # noqa: PLC0415  it needs torch
+
+    is_alone = ranks.nodes == 1
     return LaunchConfig(
         min_nodes=ranks.nodes, max_nodes=ranks.nodes, nproc_per_node=ranks.here,
-        # Machines must call the meeting by one name; alone, nobody may come in by chance.
-        run_id=uuid4().hex if alone else "assay",
-        rdzv_backend="c10d" if alone else "static",
-        rdzv_endpoint="localhost:0" if alone else ranks.rendezvous,
-        rdzv_configs={"timeout": MEETING_S} | ({} if alone else {"rank": ranks.node}),
-        local_addr="127.0.0.1" if alone else None,
+        run_id="assay",  # machines must call the meeting by one name
+        rdzv_backend=alone.offer() if is_alone else "static",
+        rdzv_endpoint=ranks.rendezvous,
+        rdzv_configs={} if is_alone else {"timeout": MEETING_S, "rank": ranks.node},
+        local_addr="127.0.0.1" if is_alone else None,
         max_restarts=ranks.restarts, monitor_interval=POLL_S,
         logs_specs=DefaultLogsSpecs(log_dir=str(folder)),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from ml_core.tracking.events import EventRun
 from ml_core.train.options import Ranks
 from ml_core.train.ranks import run_ranks
 from tests.ml_core.train import rank_work
+from tests.ml_core.train.listening import strangers_doors
 from tests.ml_core.train.test_launch import is_alive, wait_until
 
 WORK = "tests.ml_core.train.rank_work"
@@ -132,6 +133,21 @@ def test_ranks_stop_when_asked_to_and_leave_no_process():
 
     assert pids() != [os.getpid()]
     assert wait_until(lambda: not any(map(is_alive, pids())))
+
+
+def test_ranks_of_one_machine_listen_to_nobody_else():
+    events, open_doors = [], set()
+    before = strangers_doors(os.getpid())
+
+    def has_looked():
+        if events:  # all have met
+            open_doors.update(strangers_doors(os.getpid()) - before)
+        return bool(events)
+
+    with pytest.raises(CancelledError):
+        together({}, EventRun(events.append, asked_to_stop=has_looked), name="wait")
+
+    assert open_doors == set()
 
 
 def test_two_machines_meet_and_the_first_one_has_the_result():
