@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import xgboost as xgb
+    from numpy.random import Generator
 
     from ml_core.security.privacy import Privacy, PrivateSteps
     from ml_core.tracking.run import Run
@@ -126,18 +127,25 @@ def rows_to_learn_from(facts: Facts, batch: TableBatch) -> IntArray:
 def hard_sample(facts: Facts, rows: IntArray, options: FraudOptions, run: Run) -> Sample:
     """Let a few scouting trees find the genuine payments that look worst, and keep those all."""
     nothing = np.zeros(len(rows), dtype=np.bool_)
-    scouts = grow(facts, thin_out(facts, rows, nothing, options, run.seed), run, baseline.SCOUTS)
+    easy = thin_out(facts, rows, nothing, options, generator(run.seed, "thin out"))
+    scouts = grow(facts, easy, run, baseline.SCOUTS)
     suspicion = baseline.log_odds(scouts, facts.table[rows])
     suspicion[facts.ledger.fraud[rows] > 0] = -np.inf
     n_hard = min(HARD * int(facts.ledger.fraud[rows].sum()), len(rows) // 10)
     hard = nothing.copy()
     hard[np.argsort(-suspicion, kind="stable")[:n_hard]] = True
-    return thin_out(facts, rows, hard, options, run.seed)
+    return thin_out(facts, rows, hard, options, generator(run.seed, "thin out"))
 
 
 def plain_sample(facts: Facts, rows: IntArray, options: FraudOptions, run: Run) -> Sample:
-    """Keep rows by nothing but their own label, so that none decides about another."""
-    return thin_out(facts, rows, np.zeros(len(rows), dtype=np.bool_), options, run.seed)
+    """Keep rows by their own label and a coin of their own that nobody knows.
+
+    Draws from a seed that is known go by position: with one payment less, each later one would
+    have another coin, and the promised epsilon would not hold. With unknown coins nobody can
+    tell, so a private sample cannot be repeated from the seed.
+    """
+    nothing = np.zeros(len(rows), dtype=np.bool_)
+    return thin_out(facts, rows, nothing, options, private.unknown_coins(run.checkpoint("coins")))
 
 
 def grow(facts: Facts, sample: Sample, run: Run, rounds: int) -> xgb.Booster:
@@ -153,13 +161,13 @@ def grow(facts: Facts, sample: Sample, run: Run, rounds: int) -> xgb.Booster:
 
 
 def thin_out(
-    facts: Facts, rows: IntArray, hard: BoolArray, options: FraudOptions, seed: int
+    facts: Facts, rows: IntArray, hard: BoolArray, options: FraudOptions, coins: Generator
 ) -> Sample:
     """Keep all frauds and hard rows, and a share of the easy ones with more weight each."""
     label = facts.ledger.fraud[rows]
     always = hard | (label > 0)
     share = min(1.0, max(options.easy_share, FEWEST_EASY / max(1, len(rows))))
-    lucky = generator(seed, "thin out").uniform(size=len(rows)) < share
+    lucky = coins.uniform(size=len(rows)) < share
     kept = always | lucky
     weight = np.where(always, 1.0, 1.0 / share)
     return Sample(rows[kept], label[kept], weight[kept])

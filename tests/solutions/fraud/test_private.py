@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from ml_core.errors import ConfigError, ModelError
 from ml_core.security import privacy
+from ml_core.tracking.events import EventRun
 from ml_core.tracking.run import NullRun
 from solutions.api import TableBatch
 from solutions.fraud import bundle, solution
-from solutions.fraud.options import FraudOptions
+from solutions.fraud.features import compute
+from solutions.fraud.ledger import Ledger
+from solutions.fraud.options import DAY, FraudOptions
 from solutions.fraud.simulate import simulate
+from solutions.fraud.training import hard_sample, plain_sample
 
 PRIVATE = FraudOptions(
     epochs=1, hidden=8, neighbours=2, private=True, epsilon=5.0, delta=1e-5, easy_share=0.1
@@ -65,6 +70,32 @@ def test_figures_are_of_unseen_payments_all_the_same(learnt, small):
     assert seen.all()
     assert not new.any()
     assert {"ap", "baseline_ap"} <= set(learnt.metrics)
+
+
+@pytest.fixture
+def facts(small, monkeypatch):
+    """Return the facts of so many payments that the easy ones are thinned out."""
+    monkeypatch.setattr("solutions.fraud.training.FEWEST_EASY", 0)
+    return compute(Ledger.of(small), 7 * DAY, NullRun())
+
+
+def rows_of(sample, facts, run):
+    return sample(facts, np.arange(len(facts.table)), PRIVATE, run).rows.tolist()
+
+
+def test_nobody_can_work_out_from_the_seed_which_payments_were_learnt_from(facts):
+    """Or who takes one payment away would know that all later ones were drawn otherwise."""
+    assert rows_of(plain_sample, facts, NullRun()) != rows_of(plain_sample, facts, NullRun())
+    assert rows_of(hard_sample, facts, NullRun()) == rows_of(hard_sample, facts, NullRun())
+
+
+def test_an_attempt_after_a_crash_goes_on_with_the_same_payments(facts, tmp_path):
+    first, second, other = (
+        rows_of(plain_sample, facts, EventRun(print, checkpoints=folder))
+        for folder in (tmp_path / "a", tmp_path / "a", tmp_path / "b")
+    )
+
+    assert first == second != other
 
 
 def test_without_the_extra_it_is_refused_before_anything_is_learnt(small, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from ml_core.seed import generator
 from ml_core.tracking.run import NullRun
 from solutions.api import TableBatch
 from solutions.bundle import PREPARATION
@@ -25,7 +26,7 @@ def test_all_frauds_and_hard_payments_are_kept_and_the_weights_add_up(world, mon
     hard = np.zeros(world.height, dtype=bool)
     hard[:40] = True
 
-    sample = thin_out(facts, rows, hard, FraudOptions(easy_share=0.2), seed=0)
+    sample = thin_out(facts, rows, hard, FraudOptions(easy_share=0.2), generator(0))
 
     assert sample.label.sum() == world["is_fraud"].sum()
     assert set(range(40)) <= set(sample.rows.tolist())
