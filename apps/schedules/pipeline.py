@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,17 +27,18 @@ from apps.experiments.window import read_window
 from apps.jobs.models import State
 from apps.jobs.waiting import see_through
 from apps.registry.bundles import load
+from apps.registry.models import ModelVersion
 from apps.registry.services import live as live_model
 from apps.schedules.comparing import compare
 from apps.schedules.services import metric_of
-from ml_core.errors import CancelledError, ConfigError, JobError, NotAllowedError
+from ml_core.errors import CancelledError, ConfigError, DataError, Issue, JobError, NotAllowedError
 from solutions.gate import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from apps.jobs.models import Job
-    from apps.registry.models import ModelVersion
     from apps.schedules.recipe import GateRule, Recipe
     from ml_core.tracking.run import Run
     from solutions.api import Predictor
@@ -228,14 +230,15 @@ def _as_job(
     assert training.job is not None  # noqa: S101  it was just made
     run.stage("Training")
     run.log(f"It can be watched at {training.get_absolute_url()}")
-    require_ended(see_through(training.job, user, here=here))
-    training = TrainingRun.objects.select_related("dataset_version__dataset", "model").get(
-        pk=training.pk
-    )
-    if before is None:
-        return training, None
-    run.stage("Measuring beside the live model")
-    return training, compare(rule, training, load(training.model), before, run)
+    with telling_what_stays(training):
+        require_ended(see_through(training.job, user, here=here))
+        training = TrainingRun.objects.select_related("dataset_version__dataset", "model").get(
+            pk=training.pk
+        )
+        if before is None:
+            return training, None
+        run.stage("Measuring beside the live model")
+        return training, compare(rule, training, load(training.model), before, run)
 
 
 def _as_rehearsal(
@@ -254,12 +257,35 @@ def _as_rehearsal(
 def require_ended(job: Job) -> None:
     """Stop unless a job has ended well.
 
-    Raises: CancelledError, JobError: as it ended, with its reason.
+    Raises: CancelledError, DataError, JobError: as it ended, with its reason.
     """
     if job.state == State.CANCELLED:
         raise CancelledError(f"{job.title} was cancelled. Nothing was kept. Start it again.")
+    if job.state == State.REJECTED:
+        raise DataError(Issue("rejected", f"{job.title} was rejected. {job.error}"))
     if job.state != State.SUCCEEDED:
         raise JobError(f"{job.title} has {job.state}. {job.error}", permanent=True)
+
+
+@contextmanager
+def telling_what_stays(training: TrainingRun) -> Iterator[None]:
+    """Say what stays of a training when somebody stops what comes before its report.
+
+    Raises: CancelledError: instead of the interruption.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise CancelledError(f"Stopped. {what_stays(training)}") from error
+
+
+def what_stays(training: TrainingRun) -> str:
+    """Say what is left of a training that has no report: perhaps its model."""
+    # Asked of the database: the training may have ended while somebody stopped the waiting.
+    model = ModelVersion.objects.filter(run_id=training.pk).first()
+    if model is None:
+        return "No model and no report were kept."
+    return f"No report was written. {model} stays a candidate: {model.get_absolute_url()}"
 
 
 def _conclusion(gate: GateRule, verdict: Verdict | None) -> tuple[bool, str]:

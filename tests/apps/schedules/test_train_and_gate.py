@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from django.core.management import call_command
 
 from apps.accounts.models import Role
+from apps.datasets.errors import DiskFullError
 from apps.datasets.models import DatasetVersion
 from apps.experiments.models import TrainingRun
 from apps.jobs import waiting
@@ -17,6 +19,7 @@ from apps.jobs.models import Job, State
 from apps.registry.models import ModelVersion
 from apps.registry.services import promote
 from apps.schedules.recipe import read_recipe
+from ml_core.errors import DataError, Issue
 from ml_core.train import launch
 from tests.apps.schedules.making import shuffled_past
 from tests.apps.workshop import payments, ready_version, trained_model
@@ -172,6 +175,24 @@ def test_a_file_that_is_no_table_is_told_with_its_reasons(people, tmp_path, run)
     assert not TrainingRun.objects.exists()
 
 
+def test_a_file_with_one_bad_row_is_to_be_corrected(people, tmp_path, run):
+    bad = payments(900).select(CSV).with_columns(pl.col("amount").cast(pl.String))
+    bad = bad.with_columns(
+        pl.when(pl.col("payment_id") == bad["payment_id"][7])
+        .then(pl.lit("much"))
+        .otherwise("amount")
+        .alias("amount")
+    )
+    bad.write_csv(tmp_path / "march.csv")
+
+    code, words = run(recipe(data={"file": "march.csv"}))
+
+    assert Job.objects.get(kind="ingest").state == State.REJECTED
+    assert code == 2, words
+    assert "amount" in words
+    assert nothing_written(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [
@@ -244,6 +265,66 @@ def test_a_training_that_fails_is_no_refusal(people, version, tmp_path, run):
     assert "broken on purpose" in words
     assert nothing_written(tmp_path)
     assert not ModelVersion.objects.exists()
+
+
+def test_data_that_cannot_be_learnt_from_are_to_be_corrected(
+    people, version, tmp_path, run, monkeypatch
+):
+    def refuse(*_, **__):
+        raise DataError(Issue("too_few", "Payments must hold bad ones. Got none. Give more."))
+
+    monkeypatch.setattr("apps.experiments.jobs.payload_of", refuse)
+
+    code, words = run(recipe())
+
+    assert Job.objects.get().state == State.REJECTED
+    assert code == 2
+    assert "must hold bad ones" in words
+    assert nothing_written(tmp_path)
+
+
+def test_a_full_disk_is_no_refusal(people, tmp_path, run, monkeypatch):
+    payments(900).select(CSV).write_csv(tmp_path / "march.csv")
+
+    def full(**_):
+        raise DiskFullError(free=7)
+
+    monkeypatch.setattr("apps.schedules.pipeline.receive", full)
+
+    code, words = run(recipe(data={"file": "march.csv"}))
+
+    assert code == 3
+    assert "must have room" in words
+
+
+def test_a_report_that_cannot_be_written_is_no_refusal(people, version, tmp_path, run):
+    (tmp_path / "out").write_text("in the way of the folder")
+
+    code, words = run(recipe(gate={"without_live": "pass"}))
+
+    assert code == 3
+    assert "out" in words
+    assert "stays a candidate" in words
+
+
+def test_one_who_interrupts_the_measuring_is_told_of_the_candidate(
+    people, version, tmp_path, run, monkeypatch
+):
+    live_model(people, tmp_path, mean=5.0)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("apps.schedules.pipeline.compare", interrupted)
+
+    code, words = run(recipe())
+
+    assert code == 130
+    assert "No report was written" in words
+    assert "No model" not in words
+    kept = ModelVersion.objects.get(stage="candidate")
+    assert str(kept) in words
+    assert nothing_written(tmp_path)
 
 
 def test_one_who_interrupts_leaves_a_cancelled_job_and_nothing_else(

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseError
+from rest_framework.exceptions import APIException
 
-from apps.schedules.pipeline import carry_out
+from apps.schedules.pipeline import carry_out, telling_what_stays, what_stays
 from apps.schedules.recipe import read_recipe
 from apps.schedules.reporting import write_reports
-from ml_core.errors import AssayError, CancelledError, ConfigError, DataError
+from ml_core.errors import AssayError, CancelledError, ConfigError, DataError, JobError
 from ml_core.tracking.console import ConsoleRun
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+
+    from apps.schedules.pipeline import Outcome
 
 PASSED, REFUSED, WRONG, FAILED, STOPPED = 0, 1, 2, 3, 130
 
@@ -48,7 +52,8 @@ class Command(BaseCommand):
             code = self._say(str(error), WRONG)
         except CancelledError as error:
             code = self._say(str(error), STOPPED)
-        except AssayError as error:
+        except (AssayError, APIException, OSError, DatabaseError) as error:
+            # Python's own code for an error is that of a model below the gate.
             code = self._say(str(error), FAILED)
         except KeyboardInterrupt:
             code = self._say("Stopped. No model and no report were kept.", STOPPED)
@@ -58,10 +63,21 @@ class Command(BaseCommand):
         recipe = read_recipe(options["recipe"], report=options["report"], user=options["user"])
         with ConsoleRun(recipe.seed) as run:
             outcome = carry_out(recipe, run, here=options["here"])
-        as_data, as_page = write_reports(outcome)
+        as_data, as_page = self._reported(outcome)
         self.stdout.write(f"{'Passed' if outcome.passed else 'Refused'}. {outcome.reason}")
         self.stdout.write(f"Report: {as_data} and {as_page.name}")
         return PASSED if outcome.passed else REFUSED
+
+    def _reported(self, outcome: Outcome) -> tuple[Path, Path]:
+        try:
+            with telling_what_stays(outcome.training):
+                return write_reports(outcome)
+        except OSError as error:
+            message = (
+                f"A report must go to a folder that can be written. Got {error}. "
+                f"{what_stays(outcome.training)} Correct key report."
+            )
+            raise JobError(message, permanent=True) from error
 
     def _say(self, message: str, code: int) -> int:
         self.stderr.write(message)
