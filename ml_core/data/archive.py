@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
@@ -20,6 +23,11 @@ MOST_MEMBER_BYTES = 200 * 2**20
 MOST_RATIO = 200  # pictures hardly shrink, text does by ten
 _SMALL = 2**20  # below this no ratio is a danger
 _ENCRYPTED = 0x1
+# What reading a damaged member raises, by how it was packed and by what is damaged.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
+    UnicodeDecodeError, NotImplementedError,
+)  # fmt: skip
 
 
 def open_archive(stream: IO[bytes]) -> zipfile.ZipFile:
@@ -90,7 +98,8 @@ def _check_all(members: list[zipfile.ZipInfo]) -> None:
 def _check(member: zipfile.ZipInfo) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/") or "/")
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or "\0" in member.filename or ":" in path.parts[0]:
+    first = path.parts[0] if path.parts else ""  # the folder of the archive itself has no part
+    if path.is_absolute() or ".." in path.parts or "\0" in member.filename or ":" in first:
         raise _bad(member, "stay in the folder of the archive", "Rename it.")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise _bad(member, "be a plain file", "Pack the file itself.")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import yaml
 
+from ml_core.data.archive import DAMAGED
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
@@ -88,8 +87,11 @@ def _is_dvc_file(name: str) -> bool:
 
 
 def _read(repository: Repository, name: str) -> list[Entry]:
-    with repository.open(name) as stream:
-        text = stream.read(MOST_YAML_BYTES + 1)
+    try:
+        with repository.open(name) as stream:
+            text = stream.read(MOST_YAML_BYTES + 1)
+    except DAMAGED as error:
+        raise _damaged(name) from error
     if len(text) > MOST_YAML_BYTES:
         raise _bad(f"have small .dvc files, {MOST_YAML_BYTES:,} bytes at most", name, "Cut it.")
     try:
@@ -177,8 +179,8 @@ class Shelf:
         try:
             with self._repository.open(name) as stream:
                 yield from pieces_of(stream)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise _bad("be a whole ZIP", f"a damaged {name[:120]!r}", "Pack it again.") from error
+        except DAMAGED as error:
+            raise _damaged(name) from error
 
 
 def copy_out(shelf: Shelf, entry: Entry, write: Callable[[bytes], object]) -> None:
@@ -238,6 +240,10 @@ def pieces_of(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield what is left of a stream, a piece at a time."""
     while piece := stream.read(_PIECE):
         yield piece
+
+
+def _damaged(name: str) -> DataError:
+    return _bad("be a whole ZIP", f"a damaged {name[:120]!r}", "Pack it again.")
 
 
 def _bad(rule: str, got: str, advice: str) -> DataError:

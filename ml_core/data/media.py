@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ml_core.data.archive import members_of
+from ml_core.data.archive import DAMAGED, members_of
 from ml_core.errors import DataError, Issue
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -76,7 +76,7 @@ class ZipMedia:
             return self.archive.read(name)
         except KeyError:
             raise missing(name) from None
-        except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+        except DAMAGED as error:
             message = (
                 f"A file of the archive must be whole. {name!r} is not ({error}). Pack it again."
             )

@@ -33,6 +33,15 @@ def packed(files: dict[str, bytes | str]) -> bytes:
     return out.getvalue()
 
 
+def damaged(archive: io.BytesIO, name: str, place: int = 0) -> bytes:
+    """Overwrite some of the packed bytes of a file in a ZIP."""
+    with zipfile.ZipFile(archive) as made:
+        start = made.getinfo(name).header_offset + 30 + len(name) + place
+    whole = bytearray(archive.getvalue())
+    whole[start : start + 8] = b"\xff" * 8
+    return bytes(whole)
+
+
 def squares_files(n: int = 12, side: int = 32) -> dict[str, bytes | str]:
     """Return pictures with YOLO labels."""
     files: dict[str, bytes | str] = {"data.yaml": "names: [square]\n"}

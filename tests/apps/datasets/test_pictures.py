@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,7 +16,7 @@ from apps.inference.results import Query, ResultTable
 from apps.inference.services import start_scoring
 from apps.registry.models import ModelVersion
 from ml_core.data.labels.box import from_text
-from tests.apps.pictures import packed, picture, squares_files, squares_zip
+from tests.apps.pictures import damaged, packed, picture, squares_files, squares_zip
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +72,19 @@ def test_bad_pictures_and_boxes_are_named_and_nothing_is_ready(people, login, ru
     assert version.state == "rejected"
     assert "images/p01.png" in told
     assert "labels/p02.txt, line 1" in told
+
+
+def test_a_picture_that_cannot_be_unpacked_is_named(people, login, run_jobs):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in squares_files(4).items():
+            archive.writestr(name, data)
+    upload(login(people.alice), damaged(out, "images/p01.png"))
+    run_jobs()
+
+    version = DatasetVersion.objects.get()
+    assert version.state == "rejected"
+    assert "images/p01.png" in " ".join(issue["message"] for issue in version.issues)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,15 @@ import io
 import stat
 import zipfile
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_core.data.archive import members_of, open_archive
+from ml_core.data.media import ZipMedia
 from ml_core.errors import DataError
+from tests.apps.pictures import damaged
 
 
 def archive(*members: tuple[str, bytes], packing: int = zipfile.ZIP_STORED) -> io.BytesIO:
@@ -50,6 +53,24 @@ def test_what_systems_leave_behind_is_not_a_file():
     made = archive(("a.png", b"1"), ("__MACOSX/._a.png", b"2"), (".DS_Store", b"3"))
 
     assert members_of(open_archive(made)) == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["./", "."])
+def test_the_folder_of_the_archive_itself_may_stand_in_it(name):
+    made = archive((name, b""), ("a.png", b"1"))
+
+    assert "a.png" in members_of(open_archive(made))
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", [0, 5, 400])
+def test_a_damaged_file_is_named_however_it_was_packed(packing, place):
+    data = np.random.default_rng(1).bytes(2_000)
+    made = damaged(archive(("a.png", data), packing=packing), "a.png", place)
+    media = ZipMedia(open_archive(io.BytesIO(made)))
+
+    with pytest.raises(DataError, match=r"'a\.png' is not .* Pack it again"):
+        media.read("a.png")
 
 
 @given(st.binary(max_size=300))

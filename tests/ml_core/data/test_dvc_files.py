@@ -17,6 +17,7 @@ from ml_core.data.archive import open_archive
 from ml_core.data.dvc_files import Shelf, choose, copy_out, entries, listed, member
 from ml_core.data.dvc_places import FolderRepository, ZipRepository
 from ml_core.errors import DataError
+from tests.apps.pictures import damaged
 
 DATA = b"id,amount\na,1\n"
 MD5 = hashlib.md5(DATA).hexdigest()  # noqa: S324  what DVC uses
@@ -127,6 +128,26 @@ def test_a_damaged_archive_is_refused():
 
     with pytest.raises(DataError, match="must be a whole ZIP"):
         Shelf(repository).copy("0" * 32, "rows.csv", lambda _piece: None)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_file_that_cannot_be_unpacked_is_named(packing):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as archive:
+        archive.writestr("rows.csv", DATA * 99)
+    repository = ZipRepository(zipfile.ZipFile(io.BytesIO(damaged(out, "rows.csv"))))
+
+    with pytest.raises(DataError, match=r"damaged 'rows\.csv'"):
+        Shelf(repository).copy("0" * 32, "rows.csv", lambda _piece: None)
+
+
+def test_an_entry_that_cannot_be_unpacked_is_named():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rows.csv.dvc", DVC_FILE)
+
+    with pytest.raises(DataError, match=r"damaged 'rows\.csv\.dvc'"):
+        read(ZipRepository(zipfile.ZipFile(io.BytesIO(damaged(out, "rows.csv.dvc")))))
 
 
 def directory(files: dict[str, bytes], **more) -> ZipRepository:
