@@ -60,6 +60,9 @@ def _as_asked(values: pl.Series, styles: dict[str, str]) -> pl.Series:
         n_read = cast("number", known, style).is_not_null().sum()
         styles[values.name] = style if 2 * n_read > known.len() else "text"
     if styles[values.name] == "text":
-        digests = values.cast(pl.String, strict=False).hash(seed=29).cast(pl.String)
-        return digests.set(values.is_null(), None)
+        # Lists and bytes are no text, but have a digest; of categories it would be of a number
+        # that each part of a file gives anew.
+        is_named = values.dtype in (pl.Categorical, pl.Enum)
+        named = values.cast(pl.String) if is_named else values
+        return named.hash(seed=29).cast(pl.String).set(values.is_null(), None)
     return cast("number", values, styles[values.name]).rename(values.name)
