@@ -86,7 +86,7 @@ def adopt(  # noqa: PLR0913  as receive
 ) -> DatasetVersion:
     """Make a version of a file that is stored already, or remove the file."""
     try:
-        blob, sniffed = _look_into(blob, solution, filename)
+        blob, filename, sniffed = _look_into(blob, solution, filename)
         chosen = {} if sniffed.format == "pictures" else _choose(solution, sniffed, mapping)
         with transaction.atomic():
             home = _dataset(dataset, solution, name, team, user)
@@ -104,15 +104,24 @@ def adopt(  # noqa: PLR0913  as receive
 
 def _look_into(
     blob: storage.BlobWriter, slug: str, filename: str
-) -> tuple[storage.BlobWriter, Sniffed]:
-    """Find out what a file is; a single picture becomes an archive of one."""
+) -> tuple[storage.BlobWriter, str, Sniffed]:
+    """Find out what a file is; a single picture becomes an archive of one, and is called so."""
     if not has_pictures(find_solution(slug).inputs()):
         with storage.open_blob(blob.name) as stream:
-            return blob, sniff(stream, filename)
-    if filename.lower().endswith(ENDINGS):
-        blob = _packed(blob, filename)
+            return blob, filename, sniff(stream, filename)
+    if not filename.lower().endswith(ENDINGS):
+        return blob, filename, _sniff_archive(blob)
+    packed = _packed(blob, filename)
+    try:
+        return packed, f"{PurePosixPath(filename).stem}.zip", _sniff_archive(packed)
+    except BaseException:
+        storage.delete(packed.name)
+        raise
+
+
+def _sniff_archive(blob: storage.BlobWriter) -> Sniffed:
     with storage.open_blob(blob.name) as stream, open_archive(stream) as archive:
-        return blob, Sniffed("pictures", (), len(members_of(archive)))
+        return Sniffed("pictures", (), len(members_of(archive)))
 
 
 def _packed(picture: storage.BlobWriter, filename: str) -> storage.BlobWriter:

@@ -16,7 +16,7 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.quarantine import keep_good_rows
 from ml_core.data.dvc_files import cache_path, dvc_file
 from tests.apps.datasets.tables import blobs, csv, rows
-from tests.apps.pictures import squares_files
+from tests.apps.pictures import picture, squares_files
 
 DATA = csv()
 
@@ -155,6 +155,26 @@ def test_a_directory_that_names_one_file_without_end_does_not_fill_the_disk(
     assert "'3.png'" in answer.json()["detail"]
     assert not DatasetVersion.objects.exists()
     assert not blobs()
+
+
+def test_a_single_picture_is_exported_and_imported_as_the_archive_that_is_kept_of_it(
+    settings, people, login, bring, run_jobs
+):
+    settings.ASSAY_EXTRA_SOLUTIONS = ["tests.picture_solution", "tests.dummy_solution"]
+    browser = login(people.alice)
+    sent = {"solution": "picture", "file": SimpleUploadedFile("part 7.png", picture(1)[0])}
+    browser.post("/datasets/upload/", sent)
+    run_jobs()
+    first = DatasetVersion.objects.get()
+    exported = browser.get(f"/datasets/versions/{first.pk}/dvc/")
+
+    answer = bring(b"".join(exported.streaming_content), solution="picture")
+    run_jobs()
+
+    assert answer.status_code == 201, answer.content
+    second = DatasetVersion.objects.latest("created_at")
+    assert (second.state, second.n_rows) == ("ready", 1)
+    assert second.content_sha256 == first.content_sha256
 
 
 def test_a_folder_of_the_server_is_imported_by_a_command(people, tmp_path, run_jobs):

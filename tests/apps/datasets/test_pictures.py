@@ -16,6 +16,7 @@ from apps.inference.results import Query, ResultTable
 from apps.inference.services import start_scoring
 from apps.registry.models import ModelVersion
 from ml_core.data.labels.box import from_text
+from tests.apps.datasets.tables import blobs
 from tests.apps.pictures import damaged, packed, picture, squares_files, squares_zip
 
 
@@ -52,12 +53,30 @@ def test_an_archive_is_checked_and_shown_as_pictures(people, login, run_jobs):
 
 
 def test_a_single_picture_becomes_an_archive_of_one(people, login, run_jobs):
-    upload(login(people.alice), picture(1)[0], "part 7.png")
+    browser = login(people.alice)
+    upload(browser, picture(1)[0], "part 7.png")
     run_jobs()
 
     version = DatasetVersion.objects.get()
-    assert (version.state, version.n_rows) == ("ready", 1)
+    assert (version.state, version.n_rows, version.dataset.name) == ("ready", 1, "part 7")
     assert load_frame(version)["picture"].to_list() == ["part 7.png"]
+    file = browser.get(f"/datasets/versions/{version.pk}/file/")
+    assert 'filename="part 7.zip"' in file["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(b"".join(file.streaming_content))) as archive:
+        assert archive.namelist() == ["part 7.png"]
+
+
+@pytest.mark.parametrize(("name", "n_bytes"), [("12:30.png", 0), ("large.png", 5_000)])
+def test_a_single_picture_that_is_refused_leaves_nothing(
+    people, login, settings, monkeypatch, name, n_bytes
+):
+    monkeypatch.setattr("ml_core.data.archive.MOST_MEMBER_BYTES", 4_999)
+
+    answer = upload(login(people.alice), picture(1)[0] + bytes(n_bytes), name)
+
+    assert answer.status_code == 422
+    assert not DatasetVersion.objects.exists()
+    assert not blobs()
 
 
 def test_bad_pictures_and_boxes_are_named_and_nothing_is_ready(people, login, run_jobs):
