@@ -13,12 +13,16 @@ from django.conf import settings
 
 from apps.experiments.models import TrainingRun
 from apps.jobs.models import ENDED
+from apps.registry.models import Compression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from django.db.models import QuerySet
+
 PRIVATE = 0o700
-N_NAME = 36  # letters of a training's number, with which each folder's name begins
+N_NAME = 36  # letters of a number, with which the name of each folder of a training begins
+COMPRESSION = "compression-"  # stands before it where a model is made smaller
 
 
 class Folders(NamedTuple):
@@ -47,12 +51,17 @@ def clear(training: str) -> None:
 
 
 def sweep() -> None:
-    """Remove what trainings left here that were ended by another machine, or exist no more."""
-    names = {path.name[:N_NAME] for path in _root().glob("*")}
+    """Remove what work left here that was ended by another machine, or exists no more."""
+    _sweep("", TrainingRun.objects.all())
+    _sweep(COMPRESSION, Compression.objects.all())
+
+
+def _sweep(prefix: str, rows: QuerySet[TrainingRun] | QuerySet[Compression]) -> None:
+    names = {path.name.removeprefix(prefix)[:N_NAME] for path in _root().glob(f"{prefix}*")}
     found = {name for name in names if _is_number(name)}
-    needed = TrainingRun.objects.filter(pk__in=found).exclude(state__in=ENDED)
+    needed = rows.filter(pk__in=found).exclude(state__in=ENDED)
     for name in found - {str(key) for key in needed.values_list("pk", flat=True)}:
-        clear(name)
+        clear(f"{prefix}{name}")
 
 
 def _taken_over(training: str) -> Path:

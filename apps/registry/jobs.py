@@ -35,7 +35,7 @@ def end(job: Job) -> None:
     """Give it its state, and leave nothing of an attempt that was killed."""
     compressing.end(job)
     for found in Compression.objects.filter(job=job):
-        attempts.clear(_name(found))
+        attempts.clear(name_of(found))
 
 
 @handler("compress", on_end=end, needs=("solutions.train",))
@@ -48,14 +48,15 @@ def compress(job: Job, run: JobRun) -> str:
     found: Compression = rows.get(pk=job.params["compression"])
     if found.state != State.SUCCEEDED:
         compressing.begin(found)
-        with attempts.folders(_name(found)) as folders:
+        with attempts.folders(name_of(found)) as folders:
             _keep(found, _work(found, folders.work, run), run)
-        attempts.clear(_name(found))
+        attempts.clear(name_of(found))
     return found.get_absolute_url()
 
 
-def _name(found: Compression) -> str:
-    return f"compression-{found.pk}"
+def name_of(found: Compression) -> str:
+    """Return how its folders are called."""
+    return f"{attempts.COMPRESSION}{found.pk}"
 
 
 def _work(found: Compression, folder: Path, run: JobRun) -> dict[str, Any]:

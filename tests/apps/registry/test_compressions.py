@@ -13,7 +13,8 @@ from apps.audit.models import AuditEvent
 from apps.experiments.services import start_training
 from apps.jobs.models import Job
 from apps.jobs.services import cancel, retry
-from apps.registry import comparison, compressing
+from apps.monitoring.sweep import sweep
+from apps.registry import comparison, compressing, jobs
 from apps.registry.compressing import start_compression
 from apps.registry.models import Compression, ModelVersion
 from apps.registry.services import load
@@ -67,6 +68,21 @@ def test_another_end_is_not_told_as_that_of_the_gate(people, model, run_jobs, lo
     assert "The disk must have room" in page
     assert "No form kept enough" not in page
     assert "PTQ" in page
+
+
+def test_the_sweep_removes_what_an_ended_one_left_on_this_machine_and_no_other(
+    people, model, settings
+):
+    ended, waiting = asked(people, model), asked(people, model)
+    cancel(ended.job, people.alice)
+    root = settings.ASSAY_CACHE_DIR / "runs"
+    for found in (ended, waiting):
+        (root / f"{jobs.name_of(found)}-killed").mkdir(parents=True)
+        (root / f"{jobs.name_of(found)}-killed" / "data.sealed").touch()
+
+    sweep()
+
+    assert [path.name for path in root.iterdir()] == [f"{jobs.name_of(waiting)}-killed"]
 
 
 def test_a_model_that_learnt_privately_is_not_made_smaller(people, model, login):
