@@ -102,6 +102,7 @@ class Compressed:
 
     def require(self) -> None:
         """Stop if there is no bundle. Raises: GateError: saying why, with the table of all."""
+        if self.reason:
+            raise GateError(f"{self.reason}\n{table(self.variants)}")
         if self.bundle is None:
             require_one(self.variants)
-            raise GateError(f"{self.reason}\n{table(self.variants)}")

@@ -119,11 +119,7 @@ def make_smaller(  # noqa: PLR0913  what of, by which recipe, and what is to com
     """
     require_offered(solution, options)
     seed_all(run.seed)
-    plan = Plan(
-        steps=options.steps,  # type: ignore[arg-type]  # names of steps, checked above
-        allowed=options.allowed_loss, seconds=60 * options.minutes, share=options.share,
-        goal=options.goal,
-    )  # fmt: skip
+    plan = _plan(options)
     with tempfile.TemporaryDirectory(dir=out.parent) as named:
         folder = Path(named)
         made = compress(network, bundle / NETWORK, recipe, plan, folder, run)
@@ -134,17 +130,30 @@ def make_smaller(  # noqa: PLR0913  what of, by which recipe, and what is to com
         file = _copy(bundle, out, folder, made, chosen)
     settle(made.networks[chosen.name], out, file)
     run.stage("Measuring")
-    metrics, sure = figures_of(solution, solution.load(out, "cpu"), data.test)
-    variants, reason = _tested(solution, bundle, data.test, made.variants, chosen, sure.value)
+    metrics, value = _with_bounds(solution, solution.load(out, "cpu"), data.test)
+    variants, reason = _tested(solution, bundle, data.test, made.variants, chosen, value)
     if reason:
-        run.log(reason)
         return Compressed(variants, reason=reason)
-    first = solution.metrics[0].name
-    metrics |= {f"{first}_low": sure.low, f"{first}_high": sure.high}
     card = _card(solution, bundle, variants, made.base, chosen, metrics)
     card |= {"compression": options.model_dump(mode="json"), **tell(metrics, out)}
     save_card(out, card)
     return Compressed(variants, chosen.name, out, metrics)
+
+
+def _plan(options: CompressOptions) -> Plan:
+    return Plan(
+        steps=options.steps,  # type: ignore[arg-type]  # names of steps, which were checked
+        allowed=options.allowed_loss, seconds=60 * options.minutes, share=options.share,
+        goal=options.goal,
+    )  # fmt: skip
+
+
+def _with_bounds(
+    solution: Solution[Any], predictor: Predictor, test: TableBatch
+) -> tuple[dict[str, float], float]:
+    metrics, sure = figures_of(solution, predictor, test)
+    first = solution.metrics[0].name
+    return metrics | {f"{first}_low": sure.low, f"{first}_high": sure.high}, sure.value
 
 
 def _tested(

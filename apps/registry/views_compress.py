@@ -75,7 +75,8 @@ def _context(request: UserRequest, compression_id: uuid.UUID) -> dict[str, Any]:
     job, forms = found.job, found.variants[1:]
     return {
         "compression": found,
-        "none_passed": bool(forms) and not any(one["passed"] for one in forms),
+        "none_passed": bool(forms)
+        and not any(one["passed"] or one.get("tested") is not None for one in forms),
         "job": job,
         "metric": figures.first_metric(found.model.solution),
         "may_cancel": job is not None
