@@ -36,6 +36,8 @@ def main(text: str) -> None:
     if (folder / VERDICT).exists():
         return  # begun again only because others were left behind by an error
     die_with_parent()
+    if os.getppid() != work["parent"]:
+        return  # it died before we could ask to die with it: nobody is left to work for
     keep_freed_memory()
     _take_place(work["device"], folder if work["alone"] else None)
     try:

@@ -6,6 +6,7 @@ A rank that dies ends the group, and the launcher begins it again from the last 
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 import time
@@ -48,7 +49,7 @@ def run_ranks(target: str, payload: Any, *, run: Run, ranks: Ranks) -> Any:
         work = {
             "target": target, "payload": payload, "seed": run.seed, "folder": name,
             "checkpoints": str(kept.parent if kept else folder), "device": ranks.device,
-            "alone": ranks.nodes == 1,
+            "alone": ranks.nodes == 1, "parent": os.getpid(),
         }  # fmt: skip
         launch = _Launch(_config(ranks, folder), json.dumps(work))
         try:
