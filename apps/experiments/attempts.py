@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o700
 N_NAME = 36  # letters of a number, with which the name of each folder of a training begins
+LONGEST_S = 48 * 3600.0  # a training may take a day, and its data have to be read and measured
 COMPRESSION = "compression-"  # stands before it where a model is made smaller
 
 
@@ -51,7 +53,10 @@ def clear(training: str) -> None:
 
 
 def sweep() -> None:
-    """Remove what work left here that was ended by another machine, or exists no more."""
+    """Remove what work left here that was ended by another machine, or exists no more.
+
+    A rehearsal is in no table: what nobody knows of is spared for as long as one can take.
+    """
     _sweep("", TrainingRun.objects.all())
     _sweep(COMPRESSION, Compression.objects.all())
 
@@ -59,9 +64,18 @@ def sweep() -> None:
 def _sweep(prefix: str, rows: QuerySet[TrainingRun] | QuerySet[Compression]) -> None:
     names = {path.name.removeprefix(prefix)[:N_NAME] for path in _root().glob(f"{prefix}*")}
     found = {name for name in names if _is_number(name)}
-    needed = rows.filter(pk__in=found).exclude(state__in=ENDED)
-    for name in found - {str(key) for key in needed.values_list("pk", flat=True)}:
-        clear(f"{prefix}{name}")
+    states = {
+        str(key): state for key, state in rows.filter(pk__in=found).values_list("pk", "state")
+    }
+    for name in found:
+        is_over = states[name] in ENDED if name in states else _is_old(f"{prefix}{name}")
+        if is_over:
+            clear(f"{prefix}{name}")
+
+
+def _is_old(training: str) -> bool:
+    newest = max((path.stat().st_mtime for path in _root().glob(f"{training}*")), default=0.0)
+    return newest < time.time() - LONGEST_S
 
 
 def _taken_over(training: str) -> Path:

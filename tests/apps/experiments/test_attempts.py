@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from uuid import uuid4
+
 import pytest
 
 from apps.experiments import attempts, jobs
@@ -85,3 +88,15 @@ def test_the_sweep_removes_what_ended_trainings_left_on_this_machine_and_no_othe
     sweep()
 
     assert {path.name for path in root.iterdir()} == {f"{waiting.pk}.kept-1", "something-else"}
+
+
+@pytest.mark.django_db
+def test_the_sweep_spares_a_rehearsal_that_may_still_be_going_on(root):
+    now, long_ago = (root / f"{uuid4()}-work" for _ in range(2))
+    for folder in (now, long_ago):
+        folder.mkdir(parents=True)
+    os.utime(long_ago, (1e9, 1e9))
+
+    sweep()
+
+    assert list(root.iterdir()) == [now]
