@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.policies import UserRequest, allowed, can, require
 from apps.registry import comparison as comparing
+from apps.registry import compressing, listing, services, stages
 from apps.registry import figures as side_by_side
-from apps.registry import listing, services, stages
 from apps.registry.forms import ModelFilter
 from apps.registry.models import ModelVersion, Stage
 from apps.registry.serving import serving
@@ -86,7 +86,8 @@ def model(request: UserRequest, model_id: uuid.UUID) -> HttpResponse:
         "verdict": side_by_side.verdict(figures, name),
         "split": (found.run and found.run.how_split) or card.get("split"),
         "privacy": _privacy(card),
-        "may_compress": can(request.user, "solutions.train", found),
+        "may_compress": can(request.user, "solutions.train", found)
+        and bool(compressing.offered(found.solution)),
         "compressions": found.compressions.select_related("result")[:N_RESULTS],
         "rest": _rest(card),
         "limits": _as_list(card.get("limits")),

@@ -237,6 +237,16 @@ def test_the_page_of_a_model_leads_to_it(people, model, login):
     assert reverse("registry:compress", args=[model.pk]) in page
 
 
+def test_a_model_whose_solution_does_not_offer_it_does_not_lead_there(
+    people, model, login, monkeypatch
+):
+    monkeypatch.setattr(compressing, "offered", lambda _: ())
+
+    page = login(people.alice).get(model.get_absolute_url()).content.decode()
+
+    assert reverse("registry:compress", args=[model.pk]) not in page
+
+
 def test_by_rest_it_is_started_once_and_followed(people, model, run_jobs):
     client = APIClient()
     client.force_authenticate(people.alice)
