@@ -75,6 +75,7 @@ def _context(request: UserRequest, compression_id: uuid.UUID) -> dict[str, Any]:
     job, forms = found.job, found.variants[1:]
     return {
         "compression": found,
+        "forms": [{**one, "macs_m": one["macs"] / 1e6} for one in found.variants],
         "none_passed": bool(forms)
         and not any(one["passed"] or one.get("tested") is not None for one in forms),
         "job": job,
