@@ -53,7 +53,7 @@ class Tell(Protocol):
 class Settle(Protocol):
     """Writes what a solution keeps beside its network, such as a calibration."""
 
-    def __call__(self, network: Any, out: Path, file: str) -> None:
+    def __call__(self, out: Path, file: str) -> None:
         """Write it into the new bundle, whose network is `file`."""
         ...
 
@@ -128,7 +128,7 @@ def make_smaller(  # noqa: PLR0913  what of, by which recipe, and what is to com
         except GateError:
             return Compressed(made.variants)
         file = _copy(bundle, out, folder, made, chosen)
-    settle(made.networks[chosen.name], out, file)
+    settle(out, file)
     run.stage("Measuring")
     metrics, value = _with_bounds(solution, solution.load(out, "cpu"), data.test)
     variants, reason = _tested(solution, bundle, data.test, made.variants, chosen, value)

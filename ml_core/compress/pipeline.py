@@ -109,10 +109,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Compressed:
-    """All forms, and those behind them: name -> network, of quantised ones the rounding one."""
+    """All forms that could be made, the original first."""
 
     variants: tuple[Variant, ...]
-    networks: Mapping[str, nn.Module]
     base: str  # the form in float that the eight-bit ones were made of
 
     def chosen(self, goal: Literal["size", "latency"]) -> Variant:
@@ -273,7 +272,7 @@ class _Work:
             )
             for name, path in self.paths.items()
         ]  # fmt: skip
-        return Compressed(tuple(found), self.networks, self.base)
+        return Compressed(tuple(found), self.base)
 
     def _float_base(self) -> nn.Module:
         return self.networks[self.base]

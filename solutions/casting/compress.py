@@ -55,7 +55,7 @@ def compress(
     """Prune, distil and quantise the detector of a bundle."""
     recipe = DetectorRecipe(solution, bundle, data, run)
 
-    def settle(network: nn.Module, out: Path, file: str) -> None:  # noqa: ARG001  asked for by others
+    def settle(out: Path, file: str) -> None:
         prepared = Preparation.load(bundle).model_copy(update={"network": file})
         prepared.save(out)
         share = clean_share(out, data.valid)

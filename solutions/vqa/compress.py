@@ -53,7 +53,7 @@ def compress(
     """Prune, distil and quantise the network of a bundle."""
     recipe = AnswerRecipe(solution, bundle, data, run)
 
-    def settle(network: AnswerNetwork, out: Path, file: str) -> None:  # noqa: ARG001  asked for by others
+    def settle(out: Path, file: str) -> None:
         divisor = temperature(recipe.odds(out / file), recipe.valid.answers)
         changed = {"network": file, "temperature": divisor}
         recipe.prepared.model_copy(update=changed).save(out)

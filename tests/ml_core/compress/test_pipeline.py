@@ -71,7 +71,7 @@ def test_nothing_that_lost_too_much_is_chosen(learnt, file, tmp_path):
     assert [one.passed for one in found.variants] == [True, False, False, True, False]
     assert found.chosen("size").name == "PTQ"
     with pytest.raises(GateError) as error:
-        type(found)(found.variants[:3], found.networks, found.base).chosen("size")
+        type(found)(found.variants[:3], found.base).chosen("size")
     for words in ("at most 1 points", "pruned", "distilled", "failed", "Nothing was kept"):
         assert words in str(error.value)
 
